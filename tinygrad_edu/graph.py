@@ -1,0 +1,151 @@
+"""Questions about a graph: which Values a reader wants to see, and the ways from one to another."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from tinygrad_edu.gradient import adjoints, numeric_slopes, symbolic_slopes
+from tinygrad_edu.notation import written
+from tinygrad_edu.value import Value, topological_order
+
+Detail = Literal["ops", "named"]
+
+
+@dataclass(frozen=True, eq=False)
+class Edge:
+    """The way from a visible Value to the next visible Value that is made from it.
+
+    Attributes:
+        source: the Value that is used.
+        target: the Value that it is used for.
+        slope: the derivative ∂target/∂source, through everything hidden between the two.
+        between: ``target`` and the hidden Values below it, arguments before results.
+        place: which argument of ``target`` it is, where every operation is visible.
+    """
+
+    source: Value
+    target: Value
+    slope: float
+    between: list[Value] = field(repr=False)
+    place: int | None = None
+
+    def symbolic_slope(self) -> float | Value:
+        """Return the slope as an expression, to be printed or differentiated."""
+        if self.place is not None:
+            slope: float | Value = symbolic_slopes(self.target)[self.place]
+        else:
+            slope = adjoints(self.target, self.between, symbolic_slopes, [self.source])[self.source]
+        return slope
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """The visible part of a graph: its Values, arguments before results, and the edges between them."""
+
+    root: Value
+    nodes: list[Value]
+    edges: list[Edge]
+
+    @cached_property
+    def outgoing(self) -> dict[Value, list[Edge]]:
+        """The edges that start at each visible Value."""
+        outgoing: dict[Value, list[Edge]] = {node: [] for node in self.nodes}
+        for edge in self.edges:
+            outgoing[edge.source].append(edge)
+        return outgoing
+
+    def flows(self, source: Value) -> dict[Edge, float]:
+        """Return, for every edge on a way from ``source`` to the root, how much of ∂root/∂source it carries.
+
+        An edge carries ∂its source/∂source · its slope · ∂root/∂its target. The parts of all edges that
+        end in the root add up to ∂root/∂source; so do those of all edges that leave ``source``.
+        """
+        tangent = {source: 1.0}
+        on_the_way: list[Edge] = []
+        for node in self.nodes:
+            if node in tangent:
+                for edge in self.outgoing[node]:
+                    tangent[edge.target] = tangent.get(edge.target, 0.0) + tangent[node] * edge.slope
+                    on_the_way.append(edge)
+        adjoint = {self.root: 1.0}
+        for edge in reversed(on_the_way):
+            adjoint[edge.source] = adjoint.get(edge.source, 0.0) + adjoint[edge.target] * edge.slope
+        return {edge: tangent[edge.source] * edge.slope * adjoint[edge.target] for edge in on_the_way}
+
+    def path_count(self, source: Value) -> int:
+        """Return how many ways lead from ``source`` to the root.
+
+        >>> from tinygrad_edu import Value
+        >>> x = y = Value(1.0)
+        >>> for _ in range(40):
+        ...     y = y * y
+        >>> fold(y).path_count(x)
+        1099511627776
+        """
+        count = {self.root: 1}
+        for node in reversed(self.nodes):
+            if node is not self.root:
+                count[node] = sum(count[edge.target] for edge in self.outgoing[node])
+        return count[source]
+
+    def paths(self, source: Value) -> list[list[Edge]]:
+        """Return all ways from ``source`` to the root; ask ``path_count`` first, there may be very many."""
+        complete: list[list[Edge]] = []
+        unfinished: list[tuple[Value, list[Edge]]] = [(source, [])]
+        while unfinished:
+            node, path = unfinished.pop()
+            if node is self.root:
+                complete.append(path)
+            else:
+                unfinished += [(edge.target, [*path, edge]) for edge in reversed(self.outgoing[node])]
+        return complete
+
+
+def fold(root: Value, detail: Detail = "named", keep: Collection[Value] = ()) -> Graph:
+    """Return the graph of ``root`` with only those Values visible that the reader wants to see.
+
+    An edge of the folded graph carries the total derivative through what it hides, so that the product
+    of the slopes along a path, summed over the paths, is the gradient at every detail.
+
+    Args:
+        root: the Value whose graph it is; always visible.
+        detail: "ops" shows everything; "named" shows labelled Values and leaves. Plain numbers inside
+            an expression are part of the expression there. A graph without labels is shown at "ops".
+        keep: Values that stay visible in any case.
+
+    Raises:
+        ValueError: for another ``detail``, or if the graph has no such Value to keep.
+
+    >>> from tinygrad_edu import Value
+    >>> x = Value(3.0, "x")
+    >>> [edge.slope for edge in fold((2 * x + 1) ** 2).edges]
+    [28.0]
+    """
+    order = topological_order(root)
+    for value in keep:
+        if value not in order:
+            raise ValueError(
+                f"{written(value)} is not in the graph of {written(root)}, which was not computed from it"
+            )
+    if detail not in ("ops", "named"):
+        raise ValueError(f"detail={detail!r} is not known: use 'ops' or 'named'")
+    if detail == "ops" or not any(value.label for value in order):
+        edges = [
+            Edge(arg, value, slope, [value], place)
+            for value in order
+            for place, (arg, slope) in enumerate(zip(value.args, value.slopes, strict=True))
+        ]
+        return Graph(root, order, edges)
+
+    visible = {root, *keep}
+    visible.update(v for v in order if v.label or not (v.args or v.is_constant))
+    edges = []
+    for target in order:
+        if target in visible and target.args:
+            below = topological_order(target, is_leaf=visible.__contains__)
+            between = [value for value in below if value is target or value not in visible]
+            slopes = adjoints(target, between, numeric_slopes)
+            sources = [value for value in below if value is not target and value in visible]
+            edges += [Edge(source, target, slopes[source], between) for source in sources]
+    return Graph(root, [value for value in order if value in visible], edges)

@@ -1,0 +1,23 @@
+"""Names that a user types: the error for an unknown one says which come nearest."""
+
+from collections.abc import Iterable
+
+
+class UnknownNameError(KeyError):
+    """A name is not known; the message gives the nearest known ones.
+
+    >>> raise UnknownNameError("weight", "w9", ["w5", "w6", "b1"])
+    Traceback (most recent call last):
+    tinygrad_edu.names.UnknownNameError: there is no weight 'w9': did you mean w6 or w5?
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, [*known]
+        super().__init__(kind, name, self.known)
+
+    def __str__(self) -> str:
+        import difflib  # only needed once something went wrong
+
+        near = difflib.get_close_matches(self.name, self.known, n=3, cutoff=0.4) or self.known[:10]
+        listed = " or ".join(filter(None, [", ".join(near[:-1]), near[-1]])) if near else "nothing"
+        return f"there is no {self.kind} {self.name[:40]!r}: did you mean {listed}?"

@@ -1,0 +1,256 @@
+"""What an operation is: a value, one local derivative per argument, and a way of writing it.
+
+The operations themselves are declared in :mod:`tinygrad_edu.ops`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from numbers import Real
+from typing import Any, Protocol, SupportsFloat, TypeVar, overload
+
+# How strongly a written expression holds together. An argument that holds together less strongly than
+# its place asks for is put in brackets: a template's {0:3} wants a PRODUCT or stronger.
+SIGN, SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4, 5
+
+TABLE: "dict[str, Op | Family]" = {}
+"""Every operation by name, filled by :mod:`tinygrad_edu.ops`."""
+
+
+class Recorder(Protocol):
+    """Anything that records the operations applied to it, as ``Value`` does."""
+
+    @staticmethod
+    def _record(op: "Op", args: tuple[Any, ...]) -> Any: ...
+
+
+R = TypeVar("R", bound=Recorder)
+
+
+class DomainError(ValueError):
+    """An operation was applied where it has no value.
+
+    >>> from tinygrad_edu import log
+    >>> log(-0.2)
+    Traceback (most recent call last):
+    tinygrad_edu.op.DomainError: log(x) with x = -0.2: log needs a positive argument
+    """
+
+
+class DivisionByZeroError(DomainError, ZeroDivisionError):
+    """A division by zero, in a value or in a slope (which would be infinite)."""
+
+
+class TooLargeError(DomainError, OverflowError):
+    """A result is larger than a float can hold."""
+
+
+def as_float(number: SupportsFloat) -> float:
+    """Return a real number of any kind (int, float, bool, Fraction, numpy scalar) as a float.
+
+    Raises:
+        TypeError: for anything else, text and lists included; the message says what to do instead.
+
+    >>> as_float(3)
+    3.0
+    """
+    if type(number) is float or type(number) is int:  # the usual two, quickly
+        return float(number)
+    real: Any = number
+    if type(number).__module__ == "numpy" and getattr(number, "ndim", 1) == 0:
+        real = real.item()  # numpy's own bool is not registered as a Real
+    if isinstance(real, Real):
+        return float(real)
+    if isinstance(number, str):
+        advice = f"convert it first, as in float({number[:20]!r})"
+    elif isinstance(number, Iterable):
+        advice = "make one Value per number, as in [Value(x) for x in xs]"
+    else:
+        advice = "give an int, a float, a bool, a Fraction or a numpy scalar"
+    raise TypeError(f"a Value holds one real number, not {type(number).__name__}: {advice}")
+
+
+class Term(str):
+    """A written expression that goes into brackets where its place asks for a stronger one.
+
+    >>> f"{Term('a + b', SUM):3}·c"
+    '(a + b)·c'
+    """
+
+    binding: int
+    brackets = "({})"
+
+    def __new__(cls, text: str, binding: int = ATOM) -> "Term":  # noqa: D102
+        term = super().__new__(cls, text)
+        term.binding = binding
+        return term
+
+    def __format__(self, needed: str) -> str:
+        return self.brackets.format(str(self)) if needed and self.binding < int(needed) else str(self)
+
+
+class Op:
+    """One operation. Called with numbers it gives a number, called with Values a new Value.
+
+    Attributes:
+        name: its name in the table, and of the function and the method of ``Value``.
+        value: computes the result from float arguments.
+        slopes: gives one local derivative per argument, from the result and the arguments.
+        samples: arguments inside its domain, away from kinks, where tests and docs try it.
+        text: how it is written, a template for ``format`` (see ``Term``); where the number of
+            arguments varies, a function from that number to the template.
+        latex: the same in LaTeX.
+        binding: how strongly the written form holds together, SIGN to ATOM.
+        symbol: the short form shown in a picture.
+        domain: what is wrong with arguments outside its domain, for the error message.
+        parameter: the fixed number that tells members of a ``Family`` apart.
+
+    >>> from tinygrad_edu.ops import mul
+    >>> mul(3.0, 4.0), mul.slopes(12.0, 3.0, 4.0)
+    (12.0, (4.0, 3.0))
+    """
+
+    def __init__(
+        self,
+        name: str,
+        value: Callable[..., float],
+        slopes: Callable[..., tuple[Any, ...]],
+        samples: Sequence[tuple[float, ...]],
+        text: str | Callable[[int], str] = "",
+        latex: str | Callable[[int], str] = "",
+        binding: int = ATOM,
+        symbol: str = "",
+        domain: str = "",
+        parameter: float | None = None,
+    ) -> None:
+        self.name = name
+        self.value = value
+        self.slopes = slopes
+        self.samples = samples
+        self.text = text or f"{name}({{0}})"
+        self.latex = latex or rf"\{name}\left({{0}}\right)"
+        self.binding = binding
+        self.symbol = symbol or name
+        self.domain = domain
+        self.parameter = parameter
+
+    @overload  # an int or a float is no R, whatever mypy fears
+    def __call__(self, *args: float) -> float: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, *args: R | SupportsFloat) -> R: ...
+    def __call__(self, *args: Any) -> Any:
+        """Apply the operation to numbers (giving a float) or to Values (giving a Value)."""
+        if len(args) != len(self.samples[0]):
+            raise TypeError(f"{self.name} takes {len(self.samples[0])} argument(s), not {len(args)}")
+        return self._apply(args)
+
+    def _apply(self, args: tuple[Any, ...]) -> Any:
+        for arg in args:
+            if hasattr(arg, "_record"):
+                return arg._record(self, args)
+        numbers = [as_float(arg) for arg in args]
+        try:
+            return self.value(*numbers)
+        except (ArithmeticError, ValueError) as error:
+            raise self.domain_error(error, numbers) from None
+
+    def template(self, count: int, latex: bool = False) -> str:
+        """Return the ``format`` template that writes the operation with ``count`` arguments."""
+        form = self.latex if latex else self.text
+        return form if isinstance(form, str) else form(count)
+
+    def domain_error(
+        self, error: Exception, numbers: Sequence[float], labels: Sequence[str] = (), of: str = "value"
+    ) -> DomainError:
+        """Return the error to raise for ``error``, which computing the value or the slopes raised."""
+        letters = "xyzuvw" if len(numbers) <= 6 else [f"x{i}" for i in range(1, len(numbers) + 1)]
+        names = [label[:40] or letter for label, letter in zip(labels or letters, letters, strict=False)]
+        given = ", ".join(f"{name} = {number!r}" for name, number in zip(names, numbers, strict=False))
+        written = self.template(len(numbers)).format(*map(Term, names))
+        attempt = f"{written[:200]} with {given[:200]}"
+        if isinstance(error, OverflowError):
+            return TooLargeError(f"{attempt}: the result is too large for a float")
+        if of == "slopes":
+            return DivisionByZeroError(f"{attempt}: the value exists, but its slope there is infinite")
+        if isinstance(error, ZeroDivisionError):
+            return DivisionByZeroError(f"{attempt}: {self.domain}")
+        return DomainError(f"{attempt}: {self.domain or error}")
+
+    def __reduce__(self) -> Any:
+        # The rules are lambdas; a copy or a pickle refers to the one entry of the table instead.
+        return _find, (self.name, self.parameter)
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+
+def _find(name: str, parameter: float | None) -> Op:
+    entry = TABLE[name]
+    return entry.of(parameter or 0.0) if isinstance(entry, Family) else entry
+
+
+class Reduction(Op):
+    """An operation over a list of any length, or over two lists of the same length (``dot``).
+
+    >>> from tinygrad_edu.ops import sum, dot
+    >>> sum([1.0, 2.0, 3.0]), dot([1.0, 2.0], [3.0, 4.0])
+    (6.0, 11.0)
+    """
+
+    @overload  # type: ignore[override]  # lists in place of arguments
+    def __call__(self, *lists: Iterable[float]) -> float: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, *lists: Iterable[R | SupportsFloat]) -> R: ...
+    def __call__(self, *lists: Any) -> Any:
+        """Apply the operation to the list or the two lists.
+
+        Raises:
+            TypeError: if there are more or fewer lists than it takes.
+            ValueError: if two lists differ in length.
+        """
+        wanted = 2 if self.name == "dot" else 1
+        if len(lists) != wanted:
+            raise TypeError(f"{self.name} takes {wanted} list(s), not {len(lists)} argument(s)")
+        columns = [tuple(values) for values in lists]
+        if len(columns[0]) != len(columns[-1]):
+            raise ValueError(
+                f"{self.name} needs two lists of one length, not {len(columns[0])} and {len(columns[1])}"
+            )
+        return self._apply(columns[0] if wanted == 1 else columns[0] + columns[1])
+
+
+class Family:
+    """Operations that differ in one fixed number, as x ** 2 and x ** 3 do.
+
+    The number belongs to the operation and is no argument, hence no edge of the graph: ``x ** 3`` has
+    the one slope 3·x², for negative x too.
+
+    >>> from tinygrad_edu.ops import power
+    >>> power(-2.0, 3), power.of(3.0).slopes(-8.0, -2.0)
+    (-8.0, (12.0,))
+    """
+
+    def __init__(
+        self,
+        name: str,
+        member: Callable[[float], Op],
+        examples: Sequence[float],
+        default: float | None = None,
+    ) -> None:
+        self.name = name
+        self.of = lru_cache(maxsize=1024)(member)
+        self.examples = examples
+        self.default = default
+
+    @overload
+    def __call__(self, x: float, parameter: SupportsFloat | None = None) -> float: ...
+    @overload
+    def __call__(self, x: R, parameter: SupportsFloat | None = None) -> R: ...
+    def __call__(self, x: Any, parameter: SupportsFloat | None = None) -> Any:
+        """Apply the member with this parameter to a number or to a Value."""
+        number = self.default if parameter is None else as_float(parameter)
+        if number is None:
+            raise TypeError(f"{self.name} takes two arguments, {self.name}(x, number)")
+        return self.of(number)(x)
+
+    def __repr__(self) -> str:
+        return f"<operations {self.name}>"
