@@ -243,25 +243,16 @@ class Value:
         >>> a.grad, b.grad
         (4.0, 2.0)
         """
-        inner = [value for value in topological_order(self) if value.args]
-        for value in inner:
-            value.grad = 0.0
+        order = topological_order(self)
+        for value in order:
+            if value.args:
+                value.grad = 0.0
         self.grad += 1.0
-        # Every Value comes after all that use it, so its gradient is complete when it is passed on.
-        for value in reversed(inner):
-            value._backward()
+        _chain_rule(order)
 
     def _backward(self) -> None:
-        """Pass this Value's gradient on to its arguments: the chain rule for one operation."""
-        grad = self.grad
-        if len(self.args) == 2:  # the most frequent case, without the loop
-            x, y = self.args
-            slope_x, slope_y = self.slopes
-            x.grad += grad * slope_x
-            y.grad += grad * slope_y
-        else:
-            for arg, slope in zip(self.args, self.slopes, strict=True):
-                arg.grad += grad * slope
+        """Pass this Value's gradient on to its arguments."""
+        _chain_rule([self])
 
     def forward(self) -> None:
         """Recompute this Value, and all that it depends on, from the present data of the leaves.
@@ -300,7 +291,7 @@ class Value:
         return _record(op, args)  # called by an operation that was given a Value
 
 
-def _node(data: float, op: Op, args: tuple[Value, ...], slopes: tuple[float, ...]) -> Value:
+def _node(data: float, op: Op | None, args: tuple[Value, ...], slopes: tuple[float, ...]) -> Value:
     value: Value = _allocate(Value)  # and not Value(...), which would check what is known
     value.data = data
     value.grad = 0.0
@@ -313,7 +304,7 @@ def _node(data: float, op: Op, args: tuple[Value, ...], slopes: tuple[float, ...
 
 
 def _constant(number: SupportsFloat) -> Value:
-    value = Value(number)
+    value = _node(as_float(number), None, (), ())
     value._label = None  # no label, not even ""
     return value
 
@@ -333,6 +324,22 @@ def _record(op: Op, args: tuple[Any, ...]) -> Value:
     values = tuple([arg if isinstance(arg, Value) else _constant(arg) for arg in args])
     data, slopes = _compute(op, values)
     return _node(data, op, values, slopes)
+
+
+def _chain_rule(order: list[Value]) -> None:
+    # Every Value comes after all that use it, so its gradient is complete when it is passed on.
+    for value in reversed(order):
+        args = value.args
+        if len(args) == 2:  # the most frequent case, without the loop
+            x, y = args
+            slope_x, slope_y = value.slopes
+            grad = value.grad
+            x.grad += grad * slope_x
+            y.grad += grad * slope_y
+        elif args:
+            grad = value.grad
+            for arg, slope in zip(args, value.slopes, strict=True):
+                arg.grad += grad * slope
 
 
 def topological_order(root: Value, is_leaf: Callable[[Value], bool] | None = None) -> list[Value]:
@@ -355,24 +362,27 @@ def topological_order(root: Value, is_leaf: Callable[[Value], bool] | None = Non
     entered = next(_visits)
     left = entered + 1
     order: list[Value] = []
-    stack: list[Value | None] = [root]
+    stack = [root]
     while stack:
         value = stack.pop()
-        if value is None:  # all arguments of the Value below are in the order
-            value = stack.pop()
-            assert value is not None
-            value._visit = left
-            order.append(value)
-        elif value._visit < entered:
+        if value._visit < entered:
             if value.args and (is_leaf is None or value is root or not is_leaf(value)):
                 value._visit = entered
-                stack.append(value)
-                stack.append(None)
-                stack.extend(value.args[::-1])
+                stack.append(value)  # to come back to once its arguments are in the order
+                for arg in reversed(value.args):
+                    if arg._visit < entered:
+                        stack.append(arg)
+                    elif arg._visit == entered:
+                        raise CycleError(_cycle(arg))
             else:
                 value._visit = left
                 order.append(value)
         elif value._visit == entered:
-            name = f"'{value.label}'" if value.label else f"made by {value.op}"
-            raise CycleError(f"the Value {name} depends on itself: build a new Value, leave .args as it is")
+            value._visit = left
+            order.append(value)
     return order
+
+
+def _cycle(value: Value) -> str:
+    name = f"'{value.label}'" if value.label else f"made by {value.op}"
+    return f"the Value {name} depends on itself: build a new Value, leave .args as it is"
