@@ -8,6 +8,7 @@
 0.839949
 """
 
+from tinygrad_edu.engine import COMPILED
 from tinygrad_edu.gradient import gradient
 from tinygrad_edu.op import DivisionByZeroError, DomainError, TooLargeError
 from tinygrad_edu.ops import (  # noqa: F401  # see __all__
@@ -47,6 +48,7 @@ __version__ = "0.1.0"
 
 # abs, pow and sum are left out: `from tinygrad_edu import *` must not replace Python's own.
 __all__ = [
+    "COMPILED",
     "CycleError",
     "DivisionByZeroError",
     "DomainError",

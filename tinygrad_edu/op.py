@@ -8,6 +8,8 @@ from functools import lru_cache
 from numbers import Real
 from typing import Any, Protocol, SupportsFloat, TypeVar, overload
 
+from tinygrad_edu.engine import mypyc_attr
+
 # How strongly a written expression holds together. An argument that holds together less strongly than
 # its place asks for is put in brackets: a template's {0:3} wants a PRODUCT or stronger.
 SIGN, SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4, 5
@@ -26,6 +28,7 @@ class Recorder(Protocol):
 R = TypeVar("R", bound=Recorder)
 
 
+@mypyc_attr(native_class=False)
 class DomainError(ValueError):
     """An operation was applied where it has no value.
 
@@ -36,10 +39,12 @@ class DomainError(ValueError):
     """
 
 
+@mypyc_attr(native_class=False)
 class DivisionByZeroError(DomainError, ZeroDivisionError):
     """A division by zero, in a value or in a slope (which would be infinite)."""
 
 
+@mypyc_attr(native_class=False)
 class TooLargeError(DomainError, OverflowError):
     """A result is larger than a float can hold."""
 
@@ -69,6 +74,7 @@ def as_float(number: SupportsFloat) -> float:
     raise TypeError(f"a Value holds one real number, not {type(number).__name__}: {advice}")
 
 
+@mypyc_attr(native_class=False)
 class Term(str):
     """A written expression that goes into brackets where its place asks for a stronger one.
 
@@ -80,7 +86,7 @@ class Term(str):
     brackets = "({})"
 
     def __new__(cls, text: str, binding: int = ATOM) -> "Term":  # noqa: D102
-        term = super().__new__(cls, text)
+        term = str.__new__(cls, text)
         term.binding = binding
         return term
 
@@ -145,7 +151,7 @@ class Op:
 
     def _apply(self, args: tuple[Any, ...]) -> Any:
         for arg in args:
-            if hasattr(arg, "_record"):
+            if type(arg) is not float and hasattr(arg, "_record"):
                 return arg._record(self, args)
         numbers = [as_float(arg) for arg in args]
         try:

@@ -19,7 +19,7 @@ Where a function has a kink, the entry says which slope is taken there.
 
 import math
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from tinygrad_edu.op import POWER, PRODUCT, SIGN, SUM, TABLE, Family, Op, Reduction
 
@@ -50,7 +50,7 @@ LISTS = [(0.7, -2.5, 1.1, 0.2), (-1.3, 0.4), (0.5, 0.25, -0.125, 3.0, 1.5, -2.0)
 
 # --- Arithmetic -----------------------------------------------------------------------------------
 
-add = op(
+add: Final = op(
     "add",
     value=lambda x, y: x + y,
     slopes=lambda z, x, y: (1.0, 1.0),
@@ -60,7 +60,7 @@ add = op(
     symbol="+",
     samples=PAIRS,
 )
-sub = op(
+sub: Final = op(
     "sub",
     value=lambda x, y: x - y,
     slopes=lambda z, x, y: (1.0, -1.0),
@@ -70,7 +70,7 @@ sub = op(
     symbol="-",
     samples=PAIRS,
 )
-mul = op(
+mul: Final = op(
     "mul",
     value=lambda x, y: x * y,
     slopes=lambda z, x, y: (y, x),
@@ -80,7 +80,7 @@ mul = op(
     symbol="*",
     samples=PAIRS,
 )
-div = op(
+div: Final = op(
     "div",
     value=lambda x, y: x / y,
     slopes=lambda z, x, y: (1.0 / y, -z / y),
@@ -91,7 +91,7 @@ div = op(
     domain="division by zero",
     samples=PAIRS,
 )
-neg = op(
+neg: Final = op(
     "neg",
     value=lambda x: -x,
     slopes=lambda z, x: (-1.0,),
@@ -133,7 +133,7 @@ def _power(exponent: float) -> Op:
 
 
 # The exponent is a plain number: it has no slope, so x ** 3 has the one slope 3·x², for negative x too.
-power = declare(Family("power", _power, examples=[-1.0, 0.0, 0.5, 1.0, 2.0, 2.5, 3.0]))
+power: Final = declare(Family("power", _power, examples=[-1.0, 0.0, 0.5, 1.0, 2.0, 2.5, 3.0]))
 
 
 def _positive_base(x: float, y: float) -> float:
@@ -142,7 +142,7 @@ def _positive_base(x: float, y: float) -> float:
     return math.pow(x, y)
 
 
-pow = op(
+pow: Final = op(
     "pow",
     value=_positive_base,
     slopes=lambda z, x, y: (y * x ** (y - 1.0), z * log(x)),
@@ -153,7 +153,7 @@ pow = op(
     domain="a Value as exponent needs a positive base; give a constant exponent as a plain number",
     samples=[(0.7, 2.5), (3.0, -2.0), (2.0, 0.5)],
 )
-sqrt = op(
+sqrt: Final = op(
     "sqrt",
     value=math.sqrt,
     slopes=lambda z, x: (0.5 / z,),
@@ -164,7 +164,7 @@ sqrt = op(
 
 # --- Exponential, logarithm, trigonometry ---------------------------------------------------------
 
-exp = op(
+exp: Final = op(
     "exp",
     value=math.exp,
     slopes=lambda z, x: (z,),
@@ -172,28 +172,28 @@ exp = op(
     binding=POWER,
     samples=ANYWHERE,
 )
-log: Op = op(
+log: Final[Op] = op(
     "log",
     value=math.log,
     slopes=lambda z, x: (1.0 / x,),
     domain="log needs a positive argument",
     samples=POSITIVE,
 )
-sin = op(
+sin: Final = op(
     "sin",
     value=math.sin,
     slopes=lambda z, x: (cos(x),),
     domain="sin needs a finite argument",
     samples=ANYWHERE,
 )
-cos: Op = op(
+cos: Final[Op] = op(
     "cos",
     value=math.cos,
     slopes=lambda z, x: (-sin(x),),
     domain="cos needs a finite argument",
     samples=ANYWHERE,
 )
-tan = op(
+tan: Final = op(
     "tan",
     value=math.tan,
     slopes=lambda z, x: (1.0 + z**2,),
@@ -211,20 +211,20 @@ def _sigmoid(x: float) -> float:
     return math.exp(x) / (1.0 + math.exp(x))
 
 
-tanh = op(
+tanh: Final = op(
     "tanh",
     value=math.tanh,
     slopes=lambda z, x: (1.0 - z**2,),
     samples=ANYWHERE,
 )
-sigmoid = op(
+sigmoid: Final = op(
     "sigmoid",
     value=_sigmoid,
     slopes=lambda z, x: (z * (1.0 - z),),
     latex=r"\sigma\left({0}\right)",
     samples=ANYWHERE,
 )
-softplus = op(
+softplus: Final = op(
     "softplus",
     # log(1 + exp(x)) without the overflow
     value=lambda x: (x if x > 0 else 0.0) + math.log1p(math.exp(-math.fabs(x))),
@@ -232,14 +232,14 @@ softplus = op(
     latex=r"\operatorname{{softplus}}\left({0}\right)",
     samples=ANYWHERE,
 )
-erf = op(
+erf: Final = op(
     "erf",
     value=math.erf,
     slopes=lambda z, x: (2.0 / math.sqrt(math.pi) * exp(-(x * x)),),
     latex=r"\operatorname{{erf}}\left({0}\right)",
     samples=ANYWHERE,
 )
-gelu = op(
+gelu: Final = op(
     "gelu",
     # x·Φ(x), Φ the normal distribution (Hendrycks and Gimpel, 2016), exact and not by tanh
     value=lambda x: 0.5 * x * math.erfc(-x / math.sqrt(2.0)),
@@ -252,7 +252,7 @@ gelu = op(
 
 # --- Functions with a kink ------------------------------------------------------------------------
 
-step = op(
+step: Final = op(
     "step",
     # 1 where x > 0, else 0: the slope of relu, and itself of slope 0 everywhere, the jump included
     value=lambda x: 1.0 if x > 0 else 0.0,
@@ -260,7 +260,7 @@ step = op(
     latex=r"\operatorname{{step}}\left({0}\right)",
     samples=ANYWHERE,
 )
-relu = op(
+relu: Final = op(
     "relu",
     value=lambda x: 0.0 if x <= 0 else x,  # in this order, NaN stays NaN
     slopes=lambda z, x: (step(x),),  # 0 at the kink
@@ -282,16 +282,16 @@ def _leaky_relu(negative_slope: float) -> Op:
     )
 
 
-leaky_relu = declare(Family("leaky_relu", _leaky_relu, examples=[0.01, 0.2], default=0.01))
+leaky_relu: Final = declare(Family("leaky_relu", _leaky_relu, examples=[0.01, 0.2], default=0.01))
 
-abs = op(
+abs: Final = op(
     "abs",
     value=math.fabs,
     slopes=lambda z, x: (step(x) - step(-x),),  # 0 at the kink
     latex=r"\left|{0}\right|",
     samples=ANYWHERE,
 )
-maximum = op(
+maximum: Final = op(
     "maximum",
     value=lambda x, y: x if x >= y or x != x else y,  # NaN if either is
     slopes=lambda z, x, y: (  # a tie is shared: ½ each
@@ -302,7 +302,7 @@ maximum = op(
     latex=r"\max\left({0}, {1}\right)",
     samples=PAIRS,
 )
-minimum = op(
+minimum: Final = op(
     "minimum",
     value=lambda x, y: x if x <= y or x != x else y,
     slopes=lambda z, x, y: (
@@ -351,7 +351,7 @@ def _logsumexp(*xs: float) -> float:
     return largest + math.log(math.fsum([math.exp(x - largest) for x in xs]))
 
 
-sum = reduction(
+sum: Final = reduction(
     "sum",
     value=_total,
     slopes=lambda z, *xs: (1.0,) * len(xs),
@@ -361,7 +361,7 @@ sum = reduction(
     symbol="sum",
     samples=LISTS,
 )
-dot = reduction(
+dot: Final = reduction(
     "dot",
     value=_dot,
     slopes=lambda z, *xs: xs[len(xs) // 2 :] + xs[: len(xs) // 2],
@@ -370,7 +370,7 @@ dot = reduction(
     binding=SUM,
     samples=LISTS,
 )
-logsumexp = reduction(
+logsumexp: Final = reduction(
     "logsumexp",
     value=_logsumexp,
     slopes=lambda z, *xs: tuple(exp(x - z) for x in xs),

@@ -6,9 +6,9 @@ from itertools import count
 from typing import Any, ClassVar, SupportsFloat, final
 
 from tinygrad_edu import ops
+from tinygrad_edu.engine import mypyc_attr
 from tinygrad_edu.op import Op, as_float
 
-_allocate = object.__new__
 _visits = count(2, 2)  # each traversal marks what it enters with an even number, what it leaves with the next
 
 
@@ -17,6 +17,7 @@ class CycleError(ValueError):
 
 
 @final
+@mypyc_attr(acyclic=True)  # arguments come before results: nothing for the garbage collector to find
 class Value:
     """A number that records the operations applied to it, so that derivatives can be computed.
 
@@ -41,19 +42,37 @@ class Value:
     (11.0, 6.0)
     """
 
-    __slots__ = ("_label", "_visit", "args", "data", "grad", "op", "slopes")
+    __slots__ = (
+        "_label", "_slope_x", "_slope_y", "_slopes", "_visit", "args", "data", "grad", "op",
+    )  # fmt: skip
 
     # numpy scalars and arrays then leave `scalar * value` to Value.__rmul__.
     __array_ufunc__: ClassVar[None] = None
 
     def __init__(self, data: SupportsFloat, label: str = "") -> None:
-        self.data = as_float(data)
+        self.data: float = data if type(data) is float else as_float(data)
         self.grad = 0.0
         self.op: Op | None = None
         self.args: tuple[Value, ...] = ()
-        self.slopes: tuple[float, ...] = ()
+        self._slope_x = 0.0
+        self._slope_y = 0.0
+        self._slopes: tuple[float, ...] | None = None  # of more than two arguments
         self._label: str | None = label
         self._visit = 0
+
+    @property
+    def slopes(self) -> tuple[float, ...]:
+        """The local derivative along each of ``args``, as it was when the Value was computed."""
+        if self._slopes is not None:
+            return self._slopes
+        return (self._slope_x, self._slope_y)[: len(self.args)]
+
+    @slopes.setter
+    def slopes(self, slopes: tuple[float, ...]) -> None:
+        if len(slopes) > 2:
+            self._slopes = slopes
+        elif slopes:
+            self._slope_x, self._slope_y = slopes[0], slopes[-1]
 
     @property
     def label(self) -> str:
@@ -73,6 +92,10 @@ class Value:
         """
         return self._label is None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For copies and pickles. The mark of a traversal stays behind: it means nothing in another process.
+        return _restore, (self.data, self.grad, self.op, self.args, self.slopes, self._label)
+
     def __repr__(self) -> str:
         label = f", label={self._label!r}" if self._label else ""
         return f"Value(data={self.data!r}, grad={self.grad!r}{label})"
@@ -82,18 +105,18 @@ class Value:
     def __add__(self, other: "Value | SupportsFloat") -> "Value":
         if not isinstance(other, Value):
             other = _constant(other)
-        return _node(self.data + other.data, ops.add, (self, other), (1.0, 1.0))
+        return _node(self.data + other.data, ops.add, (self, other), 1.0, 1.0)
 
     def __sub__(self, other: "Value | SupportsFloat") -> "Value":
         if not isinstance(other, Value):
             other = _constant(other)
-        return _node(self.data - other.data, ops.sub, (self, other), (1.0, -1.0))
+        return _node(self.data - other.data, ops.sub, (self, other), 1.0, -1.0)
 
     def __mul__(self, other: "Value | SupportsFloat") -> "Value":
         if not isinstance(other, Value):
             other = _constant(other)
         x, y = self.data, other.data
-        return _node(x * y, ops.mul, (self, other), (y, x))
+        return _node(x * y, ops.mul, (self, other), y, x)
 
     def __truediv__(self, other: "Value | SupportsFloat") -> "Value":
         if not isinstance(other, Value):
@@ -102,10 +125,10 @@ class Value:
         if y == 0.0:
             return _record(ops.div, (self, other))  # raises, and says why
         z = x / y
-        return _node(z, ops.div, (self, other), (1.0 / y, -z / y))
+        return _node(z, ops.div, (self, other), 1.0 / y, -z / y)
 
     def __neg__(self) -> "Value":
-        return _node(-self.data, ops.neg, (self,), (-1.0,))
+        return _node(-self.data, ops.neg, (self,), -1.0)
 
     def __pos__(self) -> "Value":
         return self
@@ -122,7 +145,7 @@ class Value:
             z, slope = math.pow(self.data, n), n * math.pow(self.data, n - 1.0)
         except (ArithmeticError, ValueError):
             return _record(op, (self,))  # raises and says why, or knows the slope of x ** 0 at 0
-        return _node(z, op, (self,), (slope,))
+        return _node(z, op, (self,), slope)
 
     def __radd__(self, other: SupportsFloat) -> "Value":
         return _constant(other) + self
@@ -134,7 +157,7 @@ class Value:
         return _constant(other) * self
 
     def __rtruediv__(self, other: SupportsFloat) -> "Value":
-        return _record(ops.div, (other, self))
+        return _constant(other) / self
 
     def __rpow__(self, base: SupportsFloat) -> "Value":
         return _record(ops.pow, (base, self))
@@ -291,21 +314,45 @@ class Value:
         return _record(op, args)  # called by an operation that was given a Value
 
 
-def _node(data: float, op: Op | None, args: tuple[Value, ...], slopes: tuple[float, ...]) -> Value:
-    value: Value = _allocate(Value)  # and not Value(...), which would check what is known
-    value.data = data
-    value.grad = 0.0
+def _node(data: float, op: Op, args: tuple[Value, ...], slope_x: float, slope_y: float = 0.0) -> Value:
+    value = Value(data)
     value.op = op
     value.args = args
-    value.slopes = slopes
-    value._label = ""
-    value._visit = 0
+    value._slope_x = slope_x
+    value._slope_y = slope_y
     return value
 
 
 def _constant(number: SupportsFloat) -> Value:
-    value = _node(as_float(number), None, (), ())
+    value = Value(number)
     value._label = None  # no label, not even ""
+    return value
+
+
+def _restore(
+    data: float,
+    grad: float,
+    op: Op | None,
+    args: tuple[Value, ...],
+    slopes: tuple[float, ...],
+    label: str | None,
+) -> Value:
+    value = Value(data)
+    value.grad = grad
+    value.op = op
+    value.args = args
+    value.slopes = slopes
+    value._label = label
+    return value
+
+
+def _record(op: Op, args: tuple[Any, ...]) -> Value:
+    values = tuple([arg if isinstance(arg, Value) else _constant(arg) for arg in args])
+    data, slopes = _compute(op, values)
+    value = Value(data)
+    value.op = op
+    value.args = values
+    value.slopes = slopes
     return value
 
 
@@ -320,26 +367,20 @@ def _compute(op: Op, args: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]
         raise op.domain_error(error, numbers, [arg.label for arg in args], of) from None
 
 
-def _record(op: Op, args: tuple[Any, ...]) -> Value:
-    values = tuple([arg if isinstance(arg, Value) else _constant(arg) for arg in args])
-    data, slopes = _compute(op, values)
-    return _node(data, op, values, slopes)
-
-
 def _chain_rule(order: list[Value]) -> None:
     # Every Value comes after all that use it, so its gradient is complete when it is passed on.
     for value in reversed(order):
         args = value.args
-        if len(args) == 2:  # the most frequent case, without the loop
-            x, y = args
-            slope_x, slope_y = value.slopes
-            grad = value.grad
-            x.grad += grad * slope_x
-            y.grad += grad * slope_y
-        elif args:
-            grad = value.grad
-            for arg, slope in zip(args, value.slopes, strict=True):
-                arg.grad += grad * slope
+        if not args:
+            continue
+        grad = value.grad
+        if value._slopes is not None:
+            for i, slope in enumerate(value._slopes):
+                args[i].grad += grad * slope
+        else:
+            args[0].grad += grad * value._slope_x
+            if len(args) == 2:
+                args[1].grad += grad * value._slope_y
 
 
 def topological_order(root: Value, is_leaf: Callable[[Value], bool] | None = None) -> list[Value]:
