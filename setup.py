@@ -17,7 +17,7 @@ INTERPRETED = "tinygrad_edu is installed interpreted: it works the same, but slo
 
 
 def extensions() -> list[Extension]:
-    """Translate the engine to C. Only a wheel gets it: an editable install runs the source as it is edited."""
+    """Translate the engine to C, for wheels only: an editable install runs the source as it is edited."""
     if "bdist_wheel" not in sys.argv:
         return []
     try:
@@ -25,7 +25,8 @@ def extensions() -> list[Extension]:
     except ImportError as error:
         print(INTERPRETED, error, file=sys.stderr)
         return []
-    modules = mypycify([f"tinygrad_edu/{name}.py" for name in MODULES], opt_level="3", strip_asserts=False)
+    files = [f"tinygrad_edu/{name}.py" for name in MODULES]
+    modules: list[Extension] = mypycify(files, opt_level="3", group_name="tinygrad_edu.engine")
     for source in {source for module in modules for source in module.sources}:
         keep_out_of_the_trashcan(Path(source))
     return modules
@@ -37,9 +38,8 @@ def keep_out_of_the_trashcan(source: Path) -> None:
     mypyc 2.4.1 puts such objects (acyclic=True) into CPython's trashcan, which up to Python 3.13 writes
     into a header that they do not have. Deep graphs are safe without: args is a tuple, and tuples use it.
     """
-    c = source.read_text()
-    guarded = re.compile(r"CPy_TRASHCAN_BEGIN\(self, \w*Value_dealloc\)(.*?)CPy_TRASHCAN_END\(self\)", re.DOTALL)
-    source.write_text(guarded.sub(r"\1", c))
+    guarded = r"CPy_TRASHCAN_BEGIN\(self, \w*Value_dealloc\)(.*?)CPy_TRASHCAN_END\(self\)"
+    source.write_text(re.sub(guarded, r"\1", source.read_text(), flags=re.DOTALL))
 
 
 class BuildEngine(build_ext):

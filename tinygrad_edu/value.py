@@ -56,7 +56,7 @@ class Value:
         self.args: tuple[Value, ...] = ()
         self._slope_x = 0.0
         self._slope_y = 0.0
-        self._slopes: tuple[float, ...] | None = None  # of more than two arguments
+        self._slopes: list[float] | None = None  # of more than two arguments
         self._label: str | None = label
         self._visit = 0
 
@@ -64,13 +64,13 @@ class Value:
     def slopes(self) -> tuple[float, ...]:
         """The local derivative along each of ``args``, as it was when the Value was computed."""
         if self._slopes is not None:
-            return self._slopes
+            return tuple(self._slopes)
         return (self._slope_x, self._slope_y)[: len(self.args)]
 
     @slopes.setter
     def slopes(self, slopes: tuple[float, ...]) -> None:
         if len(slopes) > 2:
-            self._slopes = slopes
+            self._slopes = list(slopes)
         elif slopes:
             self._slope_x, self._slope_y = slopes[0], slopes[-1]
 
@@ -231,7 +231,8 @@ class Value:
 
     def relu(self) -> "Value":
         """Return the Value where it is positive, else 0."""
-        return _record(ops.relu, (self,))
+        x = self.data
+        return _node(0.0 if x <= 0.0 else x, ops.relu, (self,), 1.0 if x > 0.0 else 0.0)
 
     def leaky_relu(self, negative_slope: float = 0.01) -> "Value":
         """Return the Value where it is positive, else ``negative_slope`` times it."""
@@ -266,10 +267,9 @@ class Value:
         >>> a.grad, b.grad
         (4.0, 2.0)
         """
-        order = topological_order(self)
+        order = topological_order(self, leaves=False)
         for value in order:
-            if value.args:
-                value.grad = 0.0
+            value.grad = 0.0
         self.grad += 1.0
         _chain_rule(order)
 
@@ -348,11 +348,24 @@ def _restore(
 
 def _record(op: Op, args: tuple[Any, ...]) -> Value:
     values = tuple([arg if isinstance(arg, Value) else _constant(arg) for arg in args])
+    if op is ops.dot and len(values) > 2:
+        return _dot(values)
     data, slopes = _compute(op, values)
     value = Value(data)
     value.op = op
     value.args = values
     value.slopes = slopes
+    return value
+
+
+def _dot(args: tuple[Value, ...]) -> Value:
+    half = len(args) // 2
+    numbers = [arg.data for arg in args]
+    total = 0.0
+    for i in range(half):
+        total += numbers[i] * numbers[half + i]
+    value = _node(total, ops.dot, args, 0.0)
+    value._slopes = numbers[half:] + numbers[:half]
     return value
 
 
@@ -371,19 +384,19 @@ def _chain_rule(order: list[Value]) -> None:
     # Every Value comes after all that use it, so its gradient is complete when it is passed on.
     for value in reversed(order):
         args = value.args
-        if not args:
-            continue
         grad = value.grad
         if value._slopes is not None:
             for i, slope in enumerate(value._slopes):
                 args[i].grad += grad * slope
-        else:
+        elif args:
             args[0].grad += grad * value._slope_x
             if len(args) == 2:
                 args[1].grad += grad * value._slope_y
 
 
-def topological_order(root: Value, is_leaf: Callable[[Value], bool] | None = None) -> list[Value]:
+def topological_order(
+    root: Value, is_leaf: Callable[[Value], bool] | None = None, leaves: bool = True
+) -> list[Value]:
     """Return ``root`` and every Value that it depends on, arguments before results.
 
     Depth first, first argument first, without recursion, so that graphs may be deep. The same graph
@@ -412,10 +425,11 @@ def topological_order(root: Value, is_leaf: Callable[[Value], bool] | None = Non
                 stack.append(value)  # to come back to once its arguments are in the order
                 for arg in reversed(value.args):
                     if arg._visit < entered:
-                        stack.append(arg)
+                        if leaves or arg.args:
+                            stack.append(arg)
                     elif arg._visit == entered:
                         raise CycleError(_cycle(arg))
-            else:
+            elif leaves:
                 value._visit = left
                 order.append(value)
         elif value._visit == entered:
