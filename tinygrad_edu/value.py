@@ -56,7 +56,7 @@ class Value:
         self.args: tuple[Value, ...] = ()
         self._slope_x = 0.0
         self._slope_y = 0.0
-        self._slopes: list[float] | None = None  # of more than two arguments
+        self._slopes: tuple[float, ...] | None = None  # of more than two arguments
         self._label: str | None = label
         self._visit = 0
 
@@ -64,13 +64,13 @@ class Value:
     def slopes(self) -> tuple[float, ...]:
         """The local derivative along each of ``args``, as it was when the Value was computed."""
         if self._slopes is not None:
-            return tuple(self._slopes)
+            return self._slopes
         return (self._slope_x, self._slope_y)[: len(self.args)]
 
     @slopes.setter
     def slopes(self, slopes: tuple[float, ...]) -> None:
         if len(slopes) > 2:
-            self._slopes = list(slopes)
+            self._slopes = slopes
         elif slopes:
             self._slope_x, self._slope_y = slopes[0], slopes[-1]
 
@@ -360,12 +360,12 @@ def _record(op: Op, args: tuple[Any, ...]) -> Value:
 
 def _dot(args: tuple[Value, ...]) -> Value:
     half = len(args) // 2
-    numbers = [arg.data for arg in args]
+    partners = args[half:] + args[:half]
     total = 0.0
     for i in range(half):
-        total += numbers[i] * numbers[half + i]
+        total += args[i].data * partners[i].data
     value = _node(total, ops.dot, args, 0.0)
-    value._slopes = numbers[half:] + numbers[:half]
+    value._slopes = tuple([partner.data for partner in partners])
     return value
 
 
