@@ -1,7 +1,6 @@
 """Questions about a graph: which Values a reader wants to see, and the ways from one to another."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
 from typing import Literal
@@ -14,7 +13,6 @@ from tinygrad_edu.value import Value, topological_order
 Detail = Literal["ops", "named"]
 
 
-@dataclass(frozen=True, eq=False)
 class Edge:
     """The way from a visible Value to the next visible Value that is made from it.
 
@@ -26,11 +24,14 @@ class Edge:
         place: which argument of ``target`` it is, where every operation is visible.
     """
 
-    source: Value
-    target: Value
-    slope: float
-    between: list[Value] = field(repr=False)
-    place: int | None = None
+    def __init__(
+        self, source: Value, target: Value, slope: float, between: list[Value], place: int | None = None
+    ) -> None:
+        self.source = source
+        self.target = target
+        self.slope = slope
+        self.between = between
+        self.place = place
 
     def symbolic_slope(self) -> float | Value:
         """Return the slope as an expression, to be printed or differentiated."""
@@ -48,14 +49,21 @@ class Edge:
         return written(slope, names, latex=latex, numbers=numbers)
 
 
-@dataclass(frozen=True, eq=False)
 class Graph:
-    """The visible part of a graph: its Values, arguments before results, and the edges between them."""
+    """The visible part of a graph.
 
-    root: Value
-    nodes: list[Value]
-    edges: list[Edge]
-    shows_operations: bool
+    Attributes:
+        root: the Value whose graph it is.
+        nodes: the visible Values, arguments before results.
+        edges: the edges between them, in the order of their targets.
+        shows_operations: whether every operation is visible.
+    """
+
+    def __init__(self, root: Value, nodes: list[Value], edges: list[Edge], shows_operations: bool) -> None:
+        self.root = root
+        self.nodes = nodes
+        self.edges = edges
+        self.shows_operations = shows_operations
 
     @cached_property
     def names(self) -> dict[Value, str]:

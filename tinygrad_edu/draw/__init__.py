@@ -1,14 +1,15 @@
 """Pictures of graphs: ``draw(root)`` gives a ``Drawing`` to show, save or build on."""
 
-import hashlib
 import os
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tinygrad_edu.draw import dot, render
 from tinygrad_edu.graph import Detail, fold
 from tinygrad_edu.value import Value
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SUFFIXES = (".svg", ".dot", ".gv", ".png", ".pdf")
 
@@ -26,10 +27,12 @@ class Drawing:
     @cached_property
     def svg(self) -> str:
         """The picture as an SVG element, drawn when first asked for."""
+        import hashlib
+
         scope = "g" + hashlib.sha256(self.source.encode()).hexdigest()[:8]
         return render.svg(self.source, scope)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str]) -> "Path":
         """Write the picture to a file, in the format that the file's suffix names, and return its path.
 
         The file is written whole or not at all.
@@ -42,6 +45,8 @@ class Drawing:
             OSError: if the folder is missing or cannot be written.
             NoEngineError: if nothing here can draw the format; the message says what to install.
         """
+        from pathlib import Path  # here and not above: it takes a while to import
+
         path = Path(path)
         suffix = path.suffix.lower()
         if suffix not in SUFFIXES:

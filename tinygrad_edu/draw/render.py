@@ -2,9 +2,6 @@
 
 import os
 import re
-import shutil
-import tempfile
-from pathlib import Path
 
 from tinygrad_edu.draw import theme
 
@@ -29,6 +26,8 @@ def layout(dot: str, format: str = "svg") -> bytes:
             return embedded
         except ImportError:
             pass  # no WebAssembly runtime for this platform
+    import shutil
+
     if shutil.which("dot"):
         import graphviz
 
@@ -60,6 +59,9 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     Raises:
         OSError: if the folder is missing or cannot be written.
     """
+    import tempfile
+    from pathlib import Path
+
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a file in it")
