@@ -7,7 +7,7 @@ from typing import Literal
 
 from tinygrad_edu.gradient import adjoints, numeric_slopes, symbolic_slopes
 from tinygrad_edu.notation import Names, number, written
-from tinygrad_edu.op import Term
+from tinygrad_edu.op import Term, one_line
 from tinygrad_edu.value import Value, topological_order
 
 Detail = Literal["ops", "named"]
@@ -71,11 +71,13 @@ class Graph:
 
         The numbering is that of the literature on automatic differentiation.
         """
-        taken = {node.label for node in self.nodes}
+        names = {node: one_line(node.label) for node in self.nodes}
+        taken = {*names.values()}
         free = (name for i in count(1) if (name := f"v{i}") not in taken)
-        return {
-            node: node.label or (number(node.data) if node.is_constant else next(free)) for node in self.nodes
-        }
+        for node, name in names.items():
+            if not name:
+                names[node] = number(node.data) if node.is_constant else next(free)
+        return names
 
     @property
     def has_gradients(self) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from tinygrad_edu.op import ATOM, SIGN, Term
+from tinygrad_edu.op import ATOM, SIGN, Term, one_line
 from tinygrad_edu.value import Value, topological_order
 
 Names = Mapping[Value, str]
@@ -55,7 +55,7 @@ def written(value: Value, names: Names = NO_NAMES, *, latex: bool = False, numbe
     ('x', 'x·2', '3·2')
     """
     term = LatexTerm if latex else Term
-    name = names.get(value) or value.label
+    name = names.get(value) or one_line(value.label)
     if name and not numbers:
         return term(latex_name(name) if latex else name)
     if name or not value.args:

@@ -8,24 +8,20 @@ import re
 
 from tinygrad_edu.draw import theme
 from tinygrad_edu.graph import Edge, Graph
-from tinygrad_edu.op import ATOM, PRODUCT, SIGN, Term
+from tinygrad_edu.op import ATOM, PRODUCT, SIGN, Term, one_line
 from tinygrad_edu.value import Value
 
 SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-LONGEST_LABEL = 40
 MOST_PATHS = 4  # as many paths are multiplied out beside a parameter; of more, only the sum is shown
 
 
-def name(text: str) -> str:
-    """Return a name as it stands in a picture: short, on one line, a final number as a subscript.
+def subscripted(text: str) -> str:
+    """Return a name with a final number as a subscript.
 
-    >>> name("w5"), name("out_o1"), name("x2y"), len(name("x" * 10_000))
-    ('w₅', 'out_o₁', 'x2y', 40)
+    >>> subscripted("w5"), subscripted("out_o1"), subscripted("x2y"), subscripted("v1 = w5·i1")
+    ('w₅', 'out_o₁', 'x2y', 'v₁ = w₅·i₁')
     """
-    text = " ".join(text.split()) if text.strip() else repr(text)[1:-1]
-    if len(text) > LONGEST_LABEL:
-        text = text[: LONGEST_LABEL - 1] + "…"
-    return re.sub(r"(?<=[A-Za-z])\d+\b", lambda digits: digits[0].translate(SUBSCRIPT), text)
+    return re.sub(r"(?<=[A-Za-z])\d+\b", lambda number: number[0].translate(SUBSCRIPT), text)
 
 
 def escaped(text: str) -> str:
@@ -49,7 +45,7 @@ def source(graph: Graph, wrt: Value | None = None, rankdir: str = "LR") -> str:
 
     flows = graph.flows(wrt) if wrt is not None else {}
     on_path = {end for edge in flows for end in (edge.source, edge.target)} | {wrt}
-    names = {node: name(graph.names[node]) for node in graph.nodes}
+    names = {node: subscripted(graph.names[node]) for node in graph.nodes}
     position = {node: f"n{i}" for i, node in enumerate(graph.nodes)}
 
     dot = Digraph(
@@ -99,7 +95,7 @@ def _rows(graph: Graph, node: Value, names: dict[Value, str], wrt: Value | None)
     title = names[node]
     if graph.shows_operations and node.op is not None:
         template = node.op.template(len(node.args))
-        title += " = " + name(template.format(*[Term(names[arg]) for arg in node.args]))
+        title += " = " + one_line(template.format(*[Term(names[arg]) for arg in node.args]))
     grad = digits(node.grad) if graph.has_gradients else "–"
     rows = [title, f"data {digits(node.data)}", f"grad {grad}"]
     return [*rows, _product(graph, node, names)] if node is wrt else rows
