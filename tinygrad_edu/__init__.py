@@ -9,6 +9,10 @@
 """
 
 from tinygrad_edu.engine import COMPILED
+
+# isort: split  # the engine is chosen before the first import that loads it
+from tinygrad_edu.draw import Drawing, draw, draw_dot
+from tinygrad_edu.explain import Explanation, explain
 from tinygrad_edu.gradient import gradient
 from tinygrad_edu.op import DivisionByZeroError, DomainError, TooLargeError
 from tinygrad_edu.ops import (  # noqa: F401  # see __all__
@@ -52,14 +56,19 @@ __all__ = [
     "CycleError",
     "DivisionByZeroError",
     "DomainError",
+    "Drawing",
+    "Explanation",
     "TooLargeError",
     "Value",
     "add",
     "cos",
     "div",
     "dot",
+    "draw",
+    "draw_dot",
     "erf",
     "exp",
+    "explain",
     "gelu",
     "gradient",
     "leaky_relu",

@@ -1,18 +1,18 @@
 """Questions about a graph: which Values a reader wants to see, and the ways from one to another."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import Literal
 
 from tinygrad_edu.gradient import adjoints, numeric_slopes, symbolic_slopes
-from tinygrad_edu.notation import written
+from tinygrad_edu.notation import Names, number, written
+from tinygrad_edu.op import Term, one_line
 from tinygrad_edu.value import Value, topological_order
 
 Detail = Literal["ops", "named"]
 
 
-@dataclass(frozen=True, eq=False)
 class Edge:
     """The way from a visible Value to the next visible Value that is made from it.
 
@@ -24,11 +24,14 @@ class Edge:
         place: which argument of ``target`` it is, where every operation is visible.
     """
 
-    source: Value
-    target: Value
-    slope: float
-    between: list[Value] = field(repr=False)
-    place: int | None = None
+    def __init__(
+        self, source: Value, target: Value, slope: float, between: list[Value], place: int | None = None
+    ) -> None:
+        self.source = source
+        self.target = target
+        self.slope = slope
+        self.between = between
+        self.place = place
 
     def symbolic_slope(self) -> float | Value:
         """Return the slope as an expression, to be printed or differentiated."""
@@ -38,14 +41,48 @@ class Edge:
             slope = adjoints(self.target, self.between, symbolic_slopes, [self.source])[self.source]
         return slope
 
+    def formula(self, names: Names, *, latex: bool = False, numbers: bool = False) -> Term:
+        """Return the slope as a formula in these names, or with the numbers in place of the names."""
+        slope = self.symbolic_slope()
+        if not isinstance(slope, Value):
+            slope = Value(slope)
+        return written(slope, names, latex=latex, numbers=numbers)
 
-@dataclass(frozen=True, eq=False)
+
 class Graph:
-    """The visible part of a graph: its Values, arguments before results, and the edges between them."""
+    """The visible part of a graph.
 
-    root: Value
-    nodes: list[Value]
-    edges: list[Edge]
+    Attributes:
+        root: the Value whose graph it is.
+        nodes: the visible Values, arguments before results.
+        edges: the edges between them, in the order of their targets.
+        shows_operations: whether every operation is visible.
+    """
+
+    def __init__(self, root: Value, nodes: list[Value], edges: list[Edge], shows_operations: bool) -> None:
+        self.root = root
+        self.nodes = nodes
+        self.edges = edges
+        self.shows_operations = shows_operations
+
+    @cached_property
+    def names(self) -> dict[Value, str]:
+        """A name for every visible Value: its label, the number of a constant, or else v1, v2, ….
+
+        The numbering is that of the literature on automatic differentiation.
+        """
+        names = {node: one_line(node.label) for node in self.nodes}
+        taken = {*names.values()}
+        free = (name for i in count(1) if (name := f"v{i}") not in taken)
+        for node, name in names.items():
+            if not name:
+                names[node] = number(node.data) if node.is_constant else next(free)
+        return names
+
+    @property
+    def has_gradients(self) -> bool:
+        """Whether ``backward()`` has been called: before, every gradient is 0."""
+        return any(node.grad for node in self.nodes)
 
     @cached_property
     def outgoing(self) -> dict[Value, list[Edge]]:
@@ -55,23 +92,29 @@ class Graph:
             outgoing[edge.source].append(edge)
         return outgoing
 
+    @cached_property
+    def adjoint(self) -> dict[Value, float]:
+        """The recorded derivative of the root with respect to every visible Value."""
+        adjoint = dict.fromkeys(self.nodes, 0.0) | {self.root: 1.0}
+        for node in reversed(self.nodes):
+            for edge in self.outgoing[node]:
+                adjoint[node] += adjoint[edge.target] * edge.slope
+        return adjoint
+
     def flows(self, source: Value) -> dict[Edge, float]:
         """Return, for every edge on a way from ``source`` to the root, how much of ∂root/∂source it carries.
 
-        An edge carries ∂its source/∂source · its slope · ∂root/∂its target. The parts of all edges that
-        end in the root add up to ∂root/∂source; so do those of all edges that leave ``source``.
+        An edge carries ∂(its source)/∂source · its slope · ∂root/∂(its target). What all edges out of
+        ``source`` carry adds up to ∂root/∂source, and so does what all edges into the root carry.
         """
-        tangent = {source: 1.0}
-        on_the_way: list[Edge] = []
+        tangent = {source: 1.0}  # the derivative of each Value on the way with respect to the source
+        flows: dict[Edge, float] = {}
         for node in self.nodes:
             if node in tangent:
                 for edge in self.outgoing[node]:
                     tangent[edge.target] = tangent.get(edge.target, 0.0) + tangent[node] * edge.slope
-                    on_the_way.append(edge)
-        adjoint = {self.root: 1.0}
-        for edge in reversed(on_the_way):
-            adjoint[edge.source] = adjoint.get(edge.source, 0.0) + adjoint[edge.target] * edge.slope
-        return {edge: tangent[edge.source] * edge.slope * adjoint[edge.target] for edge in on_the_way}
+                    flows[edge] = tangent[node] * edge.slope * self.adjoint[edge.target]
+        return flows
 
     def path_count(self, source: Value) -> int:
         """Return how many ways lead from ``source`` to the root.
@@ -83,11 +126,11 @@ class Graph:
         >>> fold(y).path_count(x)
         1099511627776
         """
-        count = {self.root: 1}
+        counts = {self.root: 1}
         for node in reversed(self.nodes):
             if node is not self.root:
-                count[node] = sum(count[edge.target] for edge in self.outgoing[node])
-        return count[source]
+                counts[node] = sum(counts[edge.target] for edge in self.outgoing[node])
+        return counts[source]
 
     def paths(self, source: Value) -> list[list[Edge]]:
         """Return all ways from ``source`` to the root; ask ``path_count`` first, there may be very many."""
@@ -136,7 +179,7 @@ def fold(root: Value, detail: Detail = "named", keep: Collection[Value] = ()) ->
             for value in order
             for place, (arg, slope) in enumerate(zip(value.args, value.slopes, strict=True))
         ]
-        return Graph(root, order, edges)
+        return Graph(root, order, edges, shows_operations=True)
 
     visible = {root, *keep}
     visible.update(v for v in order if v.label or not (v.args or v.is_constant))
@@ -148,4 +191,4 @@ def fold(root: Value, detail: Detail = "named", keep: Collection[Value] = ()) ->
             slopes = adjoints(target, between, numeric_slopes)
             sources = [value for value in below if value is not target and value in visible]
             edges += [Edge(source, target, slopes[source], between) for source in sources]
-    return Graph(root, [value for value in order if value in visible], edges)
+    return Graph(root, [value for value in order if value in visible], edges, shows_operations=False)

@@ -15,9 +15,14 @@ class UnknownNameError(KeyError):
         self.kind, self.name, self.known = kind, name, [*known]
         super().__init__(kind, name, self.known)
 
-    def __str__(self) -> str:
+    @property
+    def nearest(self) -> list[str]:
+        """Up to three known names that look like the unknown one, the most similar first."""
         import difflib  # only needed once something went wrong
 
-        near = difflib.get_close_matches(self.name, self.known, n=3, cutoff=0.4) or self.known[:10]
+        return difflib.get_close_matches(self.name, self.known, n=3, cutoff=0.4)
+
+    def __str__(self) -> str:
+        near = self.nearest or self.known[:10]
         listed = " or ".join(filter(None, [", ".join(near[:-1]), near[-1]])) if near else "nothing"
         return f"there is no {self.kind} {self.name[:40]!r}: did you mean {listed}?"

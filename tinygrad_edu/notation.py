@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from tinygrad_edu.op import ATOM, SIGN, Term
+from tinygrad_edu.op import ATOM, SIGN, Term, one_line
 from tinygrad_edu.value import Value, topological_order
 
 Names = Mapping[Value, str]
@@ -17,16 +17,18 @@ class LatexTerm(Term):
     brackets = r"\left({}\right)"
 
 
-def number(x: float) -> str:
-    """Return a number as a reader wants it: exactly where that is short, else nine decimals.
+def number(x: float, latex: bool = False) -> str:
+    """Return a number as a reader wants it: exactly where that is short, else with nine decimals.
 
     >>> [number(x) for x in (2.0, 0.05, 0.5932699921071872, 4.385677344e-06, -1 / 3)]
-    ['2', '0.05', '0.593269992', '4.38567734e-06', '-0.333333333']
+    ['2', '0.05', '0.593269992', '4.38567734e-06', '−0.333333333']
     """
-    exact = repr(x).removesuffix(".0")
-    if len(exact) <= 11:
-        return exact
-    return f"{x:.9f}" if 1e-4 <= abs(x) < 1e9 else f"{x:.8e}"
+    digits = repr(x).removesuffix(".0")
+    if len(digits) > 11:
+        digits = f"{x:.9f}" if 1e-4 <= abs(x) < 1e9 else f"{x:.8e}"
+    if latex:
+        return re.sub(r"e\+?(-?)0*(\d+)", r" \\cdot 10^{\1\2}", digits)
+    return "−" + digits[1:] if digits[0] == "-" else digits
 
 
 def latex_name(label: str) -> str:
@@ -53,13 +55,11 @@ def written(value: Value, names: Names = NO_NAMES, *, latex: bool = False, numbe
     ('x', 'x·2', '3·2')
     """
     term = LatexTerm if latex else Term
-    name = names.get(value) or value.label
+    name = names.get(value) or one_line(value.label)
     if name and not numbers:
         return term(latex_name(name) if latex else name)
     if name or not value.args:
-        digits = number(value.data)
-        text = re.sub(r"e\+?(-?)0*(\d+)", r" \\cdot 10^{\1\2}", digits) if latex else digits
-        return term(text, SIGN if value.data < 0 else ATOM)
+        return term(number(value.data, latex), SIGN if value.data < 0 else ATOM)
     return formula(value, names, latex=latex, numbers=numbers)
 
 
@@ -75,7 +75,7 @@ def formula(value: Value, names: Names = NO_NAMES, *, latex: bool = False, numbe
     >>> w, x, b = Value(0.5, "w"), Value(-2.0, "x"), Value(0.1, "b")
     >>> y = (w * (x + b)).tanh()
     >>> print(formula(y), formula(y, numbers=True), formula(y, latex=True), sep="  ")
-    tanh(w·(x + b))  tanh(0.5·(-2 + 0.1))  \tanh\left(w \cdot \left(x + b\right)\right)
+    tanh(w·(x + b))  tanh(0.5·(−2 + 0.1))  \tanh\left(w \cdot \left(x + b\right)\right)
     """
     if value.op is None:
         return written(value, names, latex=latex, numbers=numbers)

@@ -74,6 +74,16 @@ def as_float(number: SupportsFloat) -> float:
     raise TypeError(f"a Value holds one real number, not {type(number).__name__}: {advice}")
 
 
+def one_line(label: str) -> str:
+    r"""Return a label as it may stand in a line of text: at most 40 characters, none that moves a cursor.
+
+    >>> one_line("net\nh1"), one_line("\x1b[31m"), len(one_line("x" * 10_000))
+    ('net h1', '�[31m', 40)
+    """
+    text = "".join([c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(label.split())])
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
 @mypyc_attr(native_class=False)
 class Term(str):
     """A written expression that goes into brackets where its place asks for a stronger one.
@@ -169,7 +179,7 @@ class Op:
     ) -> DomainError:
         """Return the error to raise for ``error``, which computing the value or the slopes raised."""
         letters = "xyzuvw" if len(numbers) <= 6 else [f"x{i}" for i in range(1, len(numbers) + 1)]
-        names = [label[:40] or letter for label, letter in zip(labels or letters, letters, strict=False)]
+        names = [one_line(label) or letter for label, letter in zip(labels or letters, letters, strict=False)]
         given = ", ".join(f"{name} = {number!r}" for name, number in zip(names, numbers, strict=False))
         written = self.template(len(numbers)).format(*map(Term, names))
         attempt = f"{written[:200]} with {given[:200]}"

@@ -309,6 +309,12 @@ class Value:
     def _op(self) -> str:
         return self.op.symbol if self.op else ""
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Show this Value in Jupyter as the picture of its graph, and as text."""
+        from tinygrad_edu.draw import draw  # the one import from above, when there is something to show
+
+        return draw(self)._repr_mimebundle_() | {"text/plain": repr(self)}
+
     @staticmethod
     def _record(op: Op, args: tuple[Any, ...]) -> "Value":
         return _record(op, args)  # called by an operation that was given a Value

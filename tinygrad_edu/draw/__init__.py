@@ -1,0 +1,123 @@
+"""Pictures of graphs: ``draw(root)`` gives a ``Drawing`` to show, save or build on."""
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from tinygrad_edu.draw import dot, render
+from tinygrad_edu.graph import Detail, fold
+from tinygrad_edu.value import Value
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUFFIXES = (".svg", ".dot", ".gv", ".png", ".pdf")
+
+
+class Drawing:
+    """A picture of a graph. Jupyter shows it; ``save`` writes it to a file.
+
+    Attributes:
+        source: the picture in DOT, the language of Graphviz.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture as an SVG element, drawn when first asked for."""
+        import hashlib
+
+        scope = "g" + hashlib.sha256(self.source.encode()).hexdigest()[:8]
+        return render.svg(self.source, scope)
+
+    def save(self, path: str | os.PathLike[str]) -> "Path":
+        """Write the picture to a file, in the format that the file's suffix names, and return its path.
+
+        The file is written whole or not at all.
+
+        Args:
+            path: ends in .svg, .dot or .gv, or in .png or .pdf where something can draw these.
+
+        Raises:
+            ValueError: for another suffix.
+            OSError: if the folder is missing or cannot be written.
+            NoEngineError: if nothing here can draw the format; the message says what to install.
+        """
+        from pathlib import Path  # here and not above: it takes a while to import
+
+        path = Path(path)
+        suffix = path.suffix.lower()
+        if suffix not in SUFFIXES:
+            raise ValueError(f"cannot tell the format of {path.name!r}: end it in {', '.join(SUFFIXES)}")
+        if suffix == ".svg":
+            content = ('<?xml version="1.0" encoding="UTF-8"?>\n' + self.svg).encode()
+        elif suffix in (".dot", ".gv"):
+            content = self.source.encode()
+        else:
+            content = render.layout(self.source, suffix[1:])
+        render.write_whole(path, content)
+        return path
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"<Drawing, {len(self.source.splitlines())} lines of DOT>"
+
+
+class DotDrawing(Drawing):
+    """A drawing that also answers to ``render``, as the graphviz package's do."""
+
+    def __init__(self, source: str, format: str) -> None:
+        super().__init__(source)
+        self.format = format
+
+    def render(self, filename: str | os.PathLike[str] = "Digraph.gv") -> str:
+        """Write the DOT text to ``filename`` and the picture to ``filename.format``; return the latter."""
+        render.write_whole(filename, self.source.encode())
+        return str(self.save(f"{os.fspath(filename)}.{self.format}"))
+
+
+def draw(root: Value, wrt: Value | None = None, detail: Detail = "named") -> Drawing:
+    """Draw the graph of a Value: names, data, gradients, and the local derivative on every edge.
+
+    Args:
+        root: the Value whose graph it is, at the right of the picture.
+        wrt: show how the derivative of ``root`` with respect to this Value comes about. The ways from
+            it to the root stand out: red-orange where they add to the derivative, blue where they take
+            from it, and the wider the more. Their product stands beside it.
+        detail: "named" shows the labelled Values, "ops" every operation; so is a graph without labels.
+
+    Raises:
+        ValueError: if ``root`` was not computed from ``wrt``, or for another ``detail``.
+
+    >>> from tinygrad_edu import worked_example
+    >>> example = worked_example()
+    >>> drawing = draw(example["E_total"], wrt=example["w5"])
+    >>> "0.741365 × 0.186816 × 0.59327" in drawing.svg
+    True
+    """
+    graph = fold(root, detail, keep=() if wrt is None else (wrt,))
+    return Drawing(dot.source(graph, wrt))
+
+
+def draw_dot(root: Value, format: str = "svg", rankdir: Literal["LR", "TB"] = "LR") -> DotDrawing:
+    """Draw every operation, called as micrograd's notebooks call their function of this name.
+
+    Args:
+        root: the Value whose graph it is.
+        format: the format that the result's ``render(filename)`` writes.
+        rankdir: "LR" to draw from left to right, "TB" from top to bottom.
+
+    Raises:
+        ValueError: for another ``rankdir``.
+
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> print(draw_dot(a * b).source.splitlines()[1].strip())
+    graph [bgcolor=transparent nodesep=0.2 rankdir=LR ranksep=0.5]
+    """
+    if rankdir not in ("LR", "TB"):
+        raise ValueError(f"rankdir={rankdir!r} is not known: use 'LR' or 'TB'")
+    return DotDrawing(dot.source(fold(root, "ops"), rankdir=rankdir), format)

@@ -1,0 +1,37 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tinygrad_edu import worked_example
+from tinygrad_edu.three_layer import WorkedExample
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--regenerate", action="store_true", help="write the golden files anew")
+
+
+@pytest.fixture
+def example() -> WorkedExample:
+    example = worked_example()
+    example["E_total"].backward()
+    return example
+
+
+@pytest.fixture(scope="session")
+def reference() -> dict:
+    """The published numbers of the worked example, to 25 digits."""
+    return json.loads((Path(__file__).parent / "three_layer.json").read_text())
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest):
+    """Compare text with a file of tests/golden, or write that file with --regenerate."""
+
+    def compare(name: str, text: str) -> None:
+        path = Path(__file__).parent / "golden" / name
+        if request.config.getoption("--regenerate"):
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare

@@ -1,0 +1,85 @@
+"""The command as a user runs it: in a process of its own."""
+
+import os
+import re
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import pytest
+
+import tinygrad_edu
+
+
+def run(*arguments: str, cwd, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tinygrad_edu", *arguments],
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+
+def test_the_worked_example(tmp_path, reference):
+    result = run(cwd=tmp_path, PATH="")  # no dot
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    printed = result.stdout.replace("−", "-")
+    for name, number in reference["forward"].items():
+        assert re.search(rf"  {name} +=.* = {float(number):.9f}\n", printed), name
+    after = reference["after 1 step, weights only"]
+    for name, number in reference["gradients dE_total/d"].items():
+        assert re.search(rf"  {name} .* {float(number):.9f} ", printed), name
+    for name, number in after["weights"].items():
+        assert re.search(rf"  {name} .* {float(number):.9f}\n", printed), name
+    last = reference["after 10000 steps, weights only"]
+    for number in (after["E_total"], *(last[key] for key in ("E_total", "out_o1", "out_o2"))):
+        assert f"{float(number):.9f}" in printed
+    assert f"{float(reference['after 1 step, weights and the two shared biases']['E_total']):.9f}" in printed
+    assert printed.endswith("The picture of ∂E_total/∂w5: three_layer_w5.svg\n")
+    assert ElementTree.parse(tmp_path / "three_layer_w5.svg").getroot().tag.endswith("svg")
+    assert "\x1b" not in printed
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_another_parameter_detail_and_file(tmp_path):
+    result = run("--wrt", "b1", "--detail", "ops", "--output", "picture.dot", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "4 paths lead from b1 to E_total" in result.stdout
+    assert (tmp_path / "picture.dot").read_text(encoding="utf-8").startswith("digraph")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--wrt", "w55"], "there is no weight or bias 'w55': did you mean w5"),
+        (["--wrt", "out_h1"], "there is no weight or bias 'out_h1'"),
+        (["--output", "missing/picture.svg"], "there is no folder missing"),
+        (["--output", "picture.jpg"], "cannot tell the format of 'picture.jpg'"),
+        (["--detail", "fine"], "invalid choice: 'fine'"),
+        (["--unknown"], "unrecognized arguments: --unknown"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_no_file(tmp_path, arguments, message):
+    result = run(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_version(tmp_path):
+    assert run("--version", cwd=tmp_path).stdout.startswith(f"tinygrad_edu {tinygrad_edu.__version__}")
+
+
+def test_a_terminal_that_knows_no_greek_letters(tmp_path):
+    assert run(cwd=tmp_path, PYTHONIOENCODING="ascii").returncode == 0
+
+
+def test_a_reader_that_stops_reading(tmp_path):
+    command = f'"{sys.executable}" -m tinygrad_edu | head -n 1'
+    result = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert result.stdout.count("\n") == 1
+    assert result.stderr == ""

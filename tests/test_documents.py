@@ -1,0 +1,49 @@
+"""The README and the notebooks: what they say is what happens."""
+
+import contextlib
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_example_prints_what_the_readme_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, promised = re.search(
+        r"```python\n(from .*?)```\n\nprints\n\n```text\n(.*?)```", README, re.DOTALL
+    ).groups()
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, {})
+    assert printed.getvalue() == promised
+    assert (tmp_path / "neuron.svg").read_text().endswith("</svg>\n")
+
+
+def test_the_rule_that_the_readme_quotes_stands_in_the_table():
+    quoted = re.search(r"tanh = op\((.*?)\)\n```", README, re.DOTALL)[1]
+    declared = re.search(
+        r"^tanh = op\((.*?)^\)", (ROOT / "tinygrad_edu/ops.py").read_text(), re.DOTALL | re.M
+    )[1]
+    assert re.sub(r"\s|,$", "", quoted) == re.sub(r"\s|,$", "", declared.strip())
+
+
+def test_the_picture_is_the_command_s(golden):
+    picture = (ROOT / "docs/three_layer_w5.svg").read_text(encoding="utf-8")
+    golden("three_layer_w5.svg", picture.removeprefix('<?xml version="1.0" encoding="UTF-8"?>\n'))
+
+
+@pytest.mark.parametrize("document", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=str)
+def test_links_between_documents_lead_somewhere(document):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
+        assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("notebook", sorted(ROOT.glob("notebooks/*.ipynb")), ids=lambda p: p.name)
+def test_notebooks_are_committed_with_their_outputs(notebook):
+    cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))

