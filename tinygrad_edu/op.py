@@ -247,7 +247,8 @@ class Family:
         default: float | None = None,
     ) -> None:
         self.name = name
-        self.of = lru_cache(maxsize=1024)(member)
+        # The cache does not tell -0.0 from 0.0, so that all must mean 0.0.
+        self.of = lru_cache(maxsize=1024)(lambda parameter: member(parameter + 0.0))
         self.examples = examples
         self.default = default
 

@@ -119,9 +119,9 @@ class Value:
         n = as_float(exponent)
         op = ops.power.of(n)
         try:
-            z, slope = math.pow(self.data, n), n * math.pow(self.data, n - 1.0)
+            z, slope = math.pow(self.data, n), n * math.pow(self.data, n - 1.0) if n else 0.0
         except (ArithmeticError, ValueError):
-            return _record(op, (self,))  # raises and says why, or knows the slope of x ** 0 at 0
+            return _record(op, (self,))  # raises, and says why
         return _node(z, op, (self,), (slope,))
 
     def __radd__(self, other: SupportsFloat) -> "Value":
