@@ -84,11 +84,12 @@ def evaluate(root: Value, numbers: Mapping[Value, Any]) -> Any:
 
 
 def _function(name: str) -> Callable[..., Any]:
-    def call(*args: Any) -> Any:
-        symbols = sympy.symbols(f"x:{len(args)}", real=True)
-        return sympy.lambdify(symbols, EXPRESSIONS[name](*symbols), "mpmath")(*map(mpmath.mpf, args))
+    @cache
+    def of(count: int) -> Callable[..., Any]:
+        symbols = sympy.symbols(f"x:{count}", real=True)
+        return sympy.lambdify(symbols, EXPRESSIONS[name](*symbols), "mpmath")
 
-    return call
+    return lambda *args: of(len(args))(*map(exact, args))
 
 
 FUNCTIONS = {name: _function(name) for name in EXPRESSIONS}
