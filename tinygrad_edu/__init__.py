@@ -8,9 +8,9 @@
 0.839949
 """
 
-from tinygrad_edu.engine import COMPILED
+from tinygrad_edu.engine import COMPILED  # first of all: it says what the imports below load
 
-# isort: split  # the engine is chosen before the first import that loads it
+# isort: split
 from tinygrad_edu.draw import Drawing, draw, draw_dot
 from tinygrad_edu.explain import Explanation, explain
 from tinygrad_edu.gradient import gradient

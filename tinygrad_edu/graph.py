@@ -169,7 +169,8 @@ def fold(root: Value, detail: Detail = "named", keep: Collection[Value] = ()) ->
     for value in keep:
         if value not in order:
             raise ValueError(
-                f"{written(value)} is not in the graph of {written(root)}, which was not computed from it"
+                f"{one_line(written(value))} is not in the graph of {one_line(written(root))}, "
+                "which was not computed from it"
             )
     if detail not in ("ops", "named"):
         raise ValueError(f"detail={detail!r} is not known: use 'ops' or 'named'")

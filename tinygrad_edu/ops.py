@@ -168,8 +168,6 @@ exp: Final = op(
     "exp",
     value=math.exp,
     slopes=lambda z, x: (z,),
-    latex="e^{{{0}}}",
-    binding=POWER,
     samples=ANYWHERE,
 )
 log: Final[Op] = op(

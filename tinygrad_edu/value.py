@@ -42,9 +42,7 @@ class Value:
     (11.0, 6.0)
     """
 
-    __slots__ = (
-        "_label", "_slope_x", "_slope_y", "_slopes", "_visit", "args", "data", "grad", "op",
-    )  # fmt: skip
+    __slots__ = ("_label", "_slope_x", "_slope_y", "_slopes", "_visit", "args", "data", "grad", "op")
 
     # numpy scalars and arrays then leave `scalar * value` to Value.__rmul__.
     __array_ufunc__: ClassVar[None] = None
@@ -57,7 +55,7 @@ class Value:
         self._slope_x = 0.0
         self._slope_y = 0.0
         self._slopes: tuple[float, ...] | None = None  # of more than two arguments
-        self._label: str | None = label
+        self._label: str | None = label or ""  # None is for constants
         self._visit = 0
 
     @property
@@ -81,7 +79,7 @@ class Value:
 
     @label.setter
     def label(self, name: str) -> None:
-        self._label = name
+        self._label = name or ""
 
     @property
     def is_constant(self) -> bool:
@@ -92,13 +90,13 @@ class Value:
         """
         return self._label is None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # For copies and pickles. The mark of a traversal stays behind: it means nothing in another process.
-        return _restore, (self.data, self.grad, self.op, self.args, self.slopes, self._label)
-
     def __repr__(self) -> str:
         label = f", label={self._label!r}" if self._label else ""
         return f"Value(data={self.data!r}, grad={self.grad!r}{label})"
+
+    def __reduce__(self) -> Any:
+        # All but _visit, which would mislead the traversals of the process that loads a pickle.
+        return _restore, (self.data, self.grad, self._label, self.op, self.args, self.slopes)
 
     # --- Arithmetic: the fast paths. A test holds each to its entry in the table. ---
 
@@ -142,9 +140,9 @@ class Value:
         n = as_float(exponent)
         op = ops.power.of(n)
         try:
-            z, slope = math.pow(self.data, n), n * math.pow(self.data, n - 1.0)
+            z, slope = math.pow(self.data, n), n * math.pow(self.data, n - 1.0) if n else 0.0
         except (ArithmeticError, ValueError):
-            return _record(op, (self,))  # raises and says why, or knows the slope of x ** 0 at 0
+            return _record(op, (self,))  # raises, and says why
         return _node(z, op, (self,), slope)
 
     def __radd__(self, other: SupportsFloat) -> "Value":
@@ -335,33 +333,56 @@ def _constant(number: SupportsFloat) -> Value:
     return value
 
 
-def _restore(
-    data: float,
-    grad: float,
-    op: Op | None,
-    args: tuple[Value, ...],
-    slopes: tuple[float, ...],
-    label: str | None,
-) -> Value:
+def _restore(data: float, grad: float, label: str | None, op: Any, args: Any, slopes: Any) -> Value:
     value = Value(data)
     value.grad = grad
+    value._label = label
     value.op = op
     value.args = args
     value.slopes = slopes
+    return value
+
+
+def _record(op: Op, args: tuple[Any, ...]) -> "Value":
+    return _record(op, args)  # called by an operation that was given a Value
+
+
+def _node(data: float, op: Op, args: tuple[Value, ...], slope_x: float, slope_y: float = 0.0) -> Value:
+    value = Value(data)
+    value.op = op
+    value.args = args
+    value._slope_x = slope_x
+    value._slope_y = slope_y
+    return value
+
+
+def _constant(number: SupportsFloat) -> Value:
+    value = Value(number)
+    value._label = None  # no label, not even ""
+    return value
+
+
+def _result(data: float, op: Op | None, args: tuple[Value, ...], slopes: tuple[float, ...]) -> Value:
+    value = Value(data)
+    value.op = op
+    value.args = args
+    value.slopes = slopes
+    return value
+
+
+def _restore(data: float, grad: float, label: str | None, op: Any, args: Any, slopes: Any) -> Value:
+    value = _result(data, op, args, slopes)
+    value.grad = grad
     value._label = label
     return value
 
 
 def _record(op: Op, args: tuple[Any, ...]) -> Value:
     values = tuple([arg if isinstance(arg, Value) else _constant(arg) for arg in args])
-    if op is ops.dot and len(values) > 2:
+    if op is ops.dot:
         return _dot(values)
     data, slopes = _compute(op, values)
-    value = Value(data)
-    value.op = op
-    value.args = values
-    value.slopes = slopes
-    return value
+    return _restore(data, 0.0, "", op, values, slopes)
 
 
 def _dot(args: tuple[Value, ...]) -> Value:
@@ -370,9 +391,7 @@ def _dot(args: tuple[Value, ...]) -> Value:
     total = 0.0
     for i in range(half):
         total += args[i].data * partners[i].data
-    value = _node(total, ops.dot, args, 0.0)
-    value._slopes = tuple([partner.data for partner in partners])
-    return value
+    return _restore(total, 0.0, "", ops.dot, args, tuple([partner.data for partner in partners]))
 
 
 def _compute(op: Op, args: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]:
@@ -411,6 +430,7 @@ def topological_order(
     Args:
         root: the Value to start from.
         is_leaf: go no further below a Value (other than the root) for which this is true.
+        leaves: whether to return the leaves too.
 
     Raises:
         CycleError: if a Value depends on itself.
