@@ -16,7 +16,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports only from floors below its own; the parts of a package such as draw share one.
 FLOORS = {
-    **dict.fromkeys(["names", "op"], 0),
+    "engine": -1,
+    **dict.fromkeys(["names", "op", "order"], 0),
     "ops": 1,
     "value": 2,
     **dict.fromkeys(["gradient", "notation"], 3),
@@ -29,8 +30,8 @@ FLOORS = {
     "__init__": 8,
     "__main__": 9,
 }
-# The one way up: a Value shows itself as a picture in a notebook.
-UPWARDS = {("value", "draw")}
+# The ways up: a Value shows itself as a picture in a notebook; the type of what is walked.
+UPWARDS = {("value", "draw"), ("order", "value")}
 
 
 def top(module: Path) -> str:

@@ -29,9 +29,11 @@ def check_values_and_slopes(op: Op) -> None:
     for sample in op.samples:
         result = apply(op, [Value(x) for x in sample])
         numbers = list(map(exact, sample))
-        assert agree(result.data, derivative(op, len(sample))(*numbers)), sample
-        for place, slope in enumerate(result.slopes):
-            assert agree(slope, derivative(op, len(sample), place)(*numbers)), (sample, place)
+        for _ in range(2):  # as it is made, by a fast path perhaps, and as forward() makes it from the table
+            assert agree(result.data, derivative(op, len(sample))(*numbers)), sample
+            for place, slope in enumerate(result.slopes):
+                assert agree(slope, derivative(op, len(sample), place)(*numbers)), (sample, place)
+            result.forward()
 
 
 @every_operation

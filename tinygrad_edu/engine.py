@@ -1,6 +1,6 @@
 """Which engine runs: the compiled modules of an installed wheel, or the Python source beside them.
 
-Both are one source: a wheel holds ``op.py``, ``ops.py`` and ``value.py`` and what mypyc made of them. The
+Both are one source: a wheel holds the modules named below and what mypyc made of them. The
 compiled form runs only if it was made from the very source that stands beside it, so an edited file is
 never shadowed by an old compiled one. To step through the source with a debugger, set the environment
 variable ``TINYGRAD_EDU_INTERPRETED=1``.
@@ -13,7 +13,7 @@ from importlib.util import find_spec, source_hash
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-MODULES = ("op", "ops", "value")
+MODULES = ("op", "ops", "order", "value")
 RECORD = "compiled_from.txt"
 FOLDER = Path(__file__).parent
 

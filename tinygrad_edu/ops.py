@@ -19,7 +19,7 @@ Where a function has a kink, the entry says which slope is taken there.
 
 import math
 from collections.abc import Iterable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from tinygrad_edu.op import POWER, PRODUCT, SIGN, SUM, TABLE, Family, Op, Reduction
 
@@ -50,7 +50,7 @@ LISTS = [(0.7, -2.5, 1.1, 0.2), (-1.3, 0.4), (0.5, 0.25, -0.125, 3.0, 1.5, -2.0)
 
 # --- Arithmetic -----------------------------------------------------------------------------------
 
-add: Final = op(
+add = op(
     "add",
     value=lambda x, y: x + y,
     slopes=lambda z, x, y: (1.0, 1.0),
@@ -60,7 +60,7 @@ add: Final = op(
     symbol="+",
     samples=PAIRS,
 )
-sub: Final = op(
+sub = op(
     "sub",
     value=lambda x, y: x - y,
     slopes=lambda z, x, y: (1.0, -1.0),
@@ -70,7 +70,7 @@ sub: Final = op(
     symbol="-",
     samples=PAIRS,
 )
-mul: Final = op(
+mul = op(
     "mul",
     value=lambda x, y: x * y,
     slopes=lambda z, x, y: (y, x),
@@ -80,7 +80,7 @@ mul: Final = op(
     symbol="*",
     samples=PAIRS,
 )
-div: Final = op(
+div = op(
     "div",
     value=lambda x, y: x / y,
     slopes=lambda z, x, y: (1.0 / y, -z / y),
@@ -91,7 +91,7 @@ div: Final = op(
     domain="division by zero",
     samples=PAIRS,
 )
-neg: Final = op(
+neg = op(
     "neg",
     value=lambda x: -x,
     slopes=lambda z, x: (-1.0,),
@@ -133,7 +133,7 @@ def _power(exponent: float) -> Op:
 
 
 # The exponent is a plain number: it has no slope, so x ** 3 has the one slope 3·x², for negative x too.
-power: Final = declare(Family("power", _power, examples=[-1.0, 0.0, 0.5, 1.0, 2.0, 2.5, 3.0]))
+power = declare(Family("power", _power, examples=[-1.0, 0.0, 0.5, 1.0, 2.0, 2.5, 3.0]))
 
 
 def _positive_base(x: float, y: float) -> float:
@@ -142,7 +142,7 @@ def _positive_base(x: float, y: float) -> float:
     return math.pow(x, y)
 
 
-pow: Final = op(
+pow = op(
     "pow",
     value=_positive_base,
     slopes=lambda z, x, y: (y * x ** (y - 1.0), z * log(x)),
@@ -153,7 +153,7 @@ pow: Final = op(
     domain="a Value as exponent needs a positive base; give a constant exponent as a plain number",
     samples=[(0.7, 2.5), (3.0, -2.0), (2.0, 0.5)],
 )
-sqrt: Final = op(
+sqrt = op(
     "sqrt",
     value=math.sqrt,
     slopes=lambda z, x: (0.5 / z,),
@@ -164,34 +164,34 @@ sqrt: Final = op(
 
 # --- Exponential, logarithm, trigonometry ---------------------------------------------------------
 
-exp: Final = op(
+exp = op(
     "exp",
     value=math.exp,
     slopes=lambda z, x: (z,),
     samples=ANYWHERE,
 )
-log: Final[Op] = op(
+log: Op = op(
     "log",
     value=math.log,
     slopes=lambda z, x: (1.0 / x,),
     domain="log needs a positive argument",
     samples=POSITIVE,
 )
-sin: Final = op(
+sin = op(
     "sin",
     value=math.sin,
     slopes=lambda z, x: (cos(x),),
     domain="sin needs a finite argument",
     samples=ANYWHERE,
 )
-cos: Final[Op] = op(
+cos: Op = op(
     "cos",
     value=math.cos,
     slopes=lambda z, x: (-sin(x),),
     domain="cos needs a finite argument",
     samples=ANYWHERE,
 )
-tan: Final = op(
+tan = op(
     "tan",
     value=math.tan,
     slopes=lambda z, x: (1.0 + z**2,),
@@ -209,20 +209,20 @@ def _sigmoid(x: float) -> float:
     return math.exp(x) / (1.0 + math.exp(x))
 
 
-tanh: Final = op(
+tanh = op(
     "tanh",
     value=math.tanh,
     slopes=lambda z, x: (1.0 - z**2,),
     samples=ANYWHERE,
 )
-sigmoid: Final = op(
+sigmoid = op(
     "sigmoid",
     value=_sigmoid,
     slopes=lambda z, x: (z * (1.0 - z),),
     latex=r"\sigma\left({0}\right)",
     samples=ANYWHERE,
 )
-softplus: Final = op(
+softplus = op(
     "softplus",
     # log(1 + exp(x)) without the overflow
     value=lambda x: (x if x > 0 else 0.0) + math.log1p(math.exp(-math.fabs(x))),
@@ -230,14 +230,14 @@ softplus: Final = op(
     latex=r"\operatorname{{softplus}}\left({0}\right)",
     samples=ANYWHERE,
 )
-erf: Final = op(
+erf = op(
     "erf",
     value=math.erf,
     slopes=lambda z, x: (2.0 / math.sqrt(math.pi) * exp(-(x * x)),),
     latex=r"\operatorname{{erf}}\left({0}\right)",
     samples=ANYWHERE,
 )
-gelu: Final = op(
+gelu = op(
     "gelu",
     # x·Φ(x), Φ the normal distribution (Hendrycks and Gimpel, 2016), exact and not by tanh
     value=lambda x: 0.5 * x * math.erfc(-x / math.sqrt(2.0)),
@@ -250,7 +250,7 @@ gelu: Final = op(
 
 # --- Functions with a kink ------------------------------------------------------------------------
 
-step: Final = op(
+step = op(
     "step",
     # 1 where x > 0, else 0: the slope of relu, and itself of slope 0 everywhere, the jump included
     value=lambda x: 1.0 if x > 0 else 0.0,
@@ -258,7 +258,7 @@ step: Final = op(
     latex=r"\operatorname{{step}}\left({0}\right)",
     samples=ANYWHERE,
 )
-relu: Final = op(
+relu = op(
     "relu",
     value=lambda x: 0.0 if x <= 0 else x,  # in this order, NaN stays NaN
     slopes=lambda z, x: (step(x),),  # 0 at the kink
@@ -280,16 +280,16 @@ def _leaky_relu(negative_slope: float) -> Op:
     )
 
 
-leaky_relu: Final = declare(Family("leaky_relu", _leaky_relu, examples=[0.01, 0.2], default=0.01))
+leaky_relu = declare(Family("leaky_relu", _leaky_relu, examples=[0.01, 0.2], default=0.01))
 
-abs: Final = op(
+abs = op(
     "abs",
     value=math.fabs,
     slopes=lambda z, x: (step(x) - step(-x),),  # 0 at the kink
     latex=r"\left|{0}\right|",
     samples=ANYWHERE,
 )
-maximum: Final = op(
+maximum = op(
     "maximum",
     value=lambda x, y: x if x >= y or x != x else y,  # NaN if either is
     slopes=lambda z, x, y: (  # a tie is shared: ½ each
@@ -300,7 +300,7 @@ maximum: Final = op(
     latex=r"\max\left({0}, {1}\right)",
     samples=PAIRS,
 )
-minimum: Final = op(
+minimum = op(
     "minimum",
     value=lambda x, y: x if x <= y or x != x else y,
     slopes=lambda z, x, y: (
@@ -349,7 +349,7 @@ def _logsumexp(*xs: float) -> float:
     return largest + math.log(math.fsum([math.exp(x - largest) for x in xs]))
 
 
-sum: Final = reduction(
+sum = reduction(
     "sum",
     value=_total,
     slopes=lambda z, *xs: (1.0,) * len(xs),
@@ -359,7 +359,7 @@ sum: Final = reduction(
     symbol="sum",
     samples=LISTS,
 )
-dot: Final = reduction(
+dot = reduction(
     "dot",
     value=_dot,
     slopes=lambda z, *xs: xs[len(xs) // 2 :] + xs[: len(xs) // 2],
@@ -368,7 +368,7 @@ dot: Final = reduction(
     binding=SUM,
     samples=LISTS,
 )
-logsumexp: Final = reduction(
+logsumexp = reduction(
     "logsumexp",
     value=_logsumexp,
     slopes=lambda z, *xs: tuple(exp(x - z) for x in xs),

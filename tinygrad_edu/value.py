@@ -1,19 +1,24 @@
 """``Value``: a number that remembers how it was computed, and the backward pass over what it remembers."""
 
 import math
-from collections.abc import Callable
-from itertools import count
-from typing import Any, ClassVar, SupportsFloat, final
+from typing import Any, ClassVar, Final, SupportsFloat, final
 
 from tinygrad_edu import ops
 from tinygrad_edu.engine import mypyc_attr
-from tinygrad_edu.op import Op, as_float
+from tinygrad_edu.op import Family, Op, as_float
+from tinygrad_edu.order import CycleError, topological_order
 
-_visits = count(2, 2)  # each traversal marks what it enters with an even number, what it leaves with the next
+__all__ = ["CycleError", "Value", "topological_order"]
 
-
-class CycleError(ValueError):
-    """A Value was made an argument of itself, directly or through others, so it has no derivative."""
+# The operations with a fast path, as constants: compiled, they need not be looked up.
+ADD: Final[Op] = ops.add
+SUB: Final[Op] = ops.sub
+MUL: Final[Op] = ops.mul
+DIV: Final[Op] = ops.div
+NEG: Final[Op] = ops.neg
+POWER: Final[Family] = ops.power
+RELU: Final[Op] = ops.relu
+DOT: Final[Op] = ops.dot
 
 
 @final
@@ -42,7 +47,9 @@ class Value:
     (11.0, 6.0)
     """
 
-    __slots__ = ("_label", "_slope_x", "_slope_y", "_slopes", "_visit", "args", "data", "grad", "op")
+    __slots__ = (
+        "_label", "_slope_x", "_slope_y", "_slopes", "_visit", "args", "data", "grad", "op",
+    )  # fmt: skip
 
     # numpy scalars and arrays then leave `scalar * value` to Value.__rmul__.
     __array_ufunc__: ClassVar[None] = None
@@ -103,30 +110,30 @@ class Value:
     def __add__(self, other: "Value | SupportsFloat") -> "Value":
         if not isinstance(other, Value):
             other = _constant(other)
-        return _node(self.data + other.data, ops.add, (self, other), 1.0, 1.0)
+        return _node(self.data + other.data, ADD, (self, other), 1.0, 1.0)
 
     def __sub__(self, other: "Value | SupportsFloat") -> "Value":
         if not isinstance(other, Value):
             other = _constant(other)
-        return _node(self.data - other.data, ops.sub, (self, other), 1.0, -1.0)
+        return _node(self.data - other.data, SUB, (self, other), 1.0, -1.0)
 
     def __mul__(self, other: "Value | SupportsFloat") -> "Value":
         if not isinstance(other, Value):
             other = _constant(other)
         x, y = self.data, other.data
-        return _node(x * y, ops.mul, (self, other), y, x)
+        return _node(x * y, MUL, (self, other), y, x)
 
     def __truediv__(self, other: "Value | SupportsFloat") -> "Value":
         if not isinstance(other, Value):
             other = _constant(other)
         x, y = self.data, other.data
         if y == 0.0:
-            return _record(ops.div, (self, other))  # raises, and says why
+            return _record(DIV, (self, other))  # raises, and says why
         z = x / y
-        return _node(z, ops.div, (self, other), 1.0 / y, -z / y)
+        return _node(z, DIV, (self, other), 1.0 / y, -z / y)
 
     def __neg__(self) -> "Value":
-        return _node(-self.data, ops.neg, (self,), -1.0)
+        return _node(-self.data, NEG, (self,), -1.0)
 
     def __pos__(self) -> "Value":
         return self
@@ -138,7 +145,7 @@ class Value:
         if isinstance(exponent, Value):
             return _record(ops.pow, (self, exponent))
         n = as_float(exponent)
-        op = ops.power.of(n)
+        op = POWER.of(n)
         try:
             z, slope = math.pow(self.data, n), n * math.pow(self.data, n - 1.0) if n else 0.0
         except (ArithmeticError, ValueError):
@@ -230,7 +237,7 @@ class Value:
     def relu(self) -> "Value":
         """Return the Value where it is positive, else 0."""
         x = self.data
-        return _node(0.0 if x <= 0.0 else x, ops.relu, (self,), 1.0 if x > 0.0 else 0.0)
+        return _node(0.0 if x <= 0.0 else x, RELU, (self,), 1.0 if x > 0.0 else 0.0)
 
     def leaky_relu(self, negative_slope: float = 0.01) -> "Value":
         """Return the Value where it is positive, else ``negative_slope`` times it."""
@@ -327,12 +334,6 @@ def _node(data: float, op: Op, args: tuple[Value, ...], slope_x: float, slope_y:
     return value
 
 
-def _constant(number: SupportsFloat) -> Value:
-    value = Value(number)
-    value._label = None  # no label, not even ""
-    return value
-
-
 def _restore(data: float, grad: float, label: str | None, op: Any, args: Any, slopes: Any) -> Value:
     value = Value(data)
     value.grad = grad
@@ -343,43 +344,15 @@ def _restore(data: float, grad: float, label: str | None, op: Any, args: Any, sl
     return value
 
 
-def _record(op: Op, args: tuple[Any, ...]) -> "Value":
-    return _record(op, args)  # called by an operation that was given a Value
-
-
-def _node(data: float, op: Op, args: tuple[Value, ...], slope_x: float, slope_y: float = 0.0) -> Value:
-    value = Value(data)
-    value.op = op
-    value.args = args
-    value._slope_x = slope_x
-    value._slope_y = slope_y
-    return value
-
-
 def _constant(number: SupportsFloat) -> Value:
     value = Value(number)
     value._label = None  # no label, not even ""
-    return value
-
-
-def _result(data: float, op: Op | None, args: tuple[Value, ...], slopes: tuple[float, ...]) -> Value:
-    value = Value(data)
-    value.op = op
-    value.args = args
-    value.slopes = slopes
-    return value
-
-
-def _restore(data: float, grad: float, label: str | None, op: Any, args: Any, slopes: Any) -> Value:
-    value = _result(data, op, args, slopes)
-    value.grad = grad
-    value._label = label
     return value
 
 
 def _record(op: Op, args: tuple[Any, ...]) -> Value:
     values = tuple([arg if isinstance(arg, Value) else _constant(arg) for arg in args])
-    if op is ops.dot:
+    if op is DOT:
         return _dot(values)
     data, slopes = _compute(op, values)
     return _restore(data, 0.0, "", op, values, slopes)
@@ -391,7 +364,7 @@ def _dot(args: tuple[Value, ...]) -> Value:
     total = 0.0
     for i in range(half):
         total += args[i].data * partners[i].data
-    return _restore(total, 0.0, "", ops.dot, args, tuple([partner.data for partner in partners]))
+    return _restore(total, 0.0, "", DOT, args, tuple([partner.data for partner in partners]))
 
 
 def _compute(op: Op, args: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]:
@@ -417,53 +390,3 @@ def _chain_rule(order: list[Value]) -> None:
             args[0].grad += grad * value._slope_x
             if len(args) == 2:
                 args[1].grad += grad * value._slope_y
-
-
-def topological_order(
-    root: Value, is_leaf: Callable[[Value], bool] | None = None, leaves: bool = True
-) -> list[Value]:
-    """Return ``root`` and every Value that it depends on, arguments before results.
-
-    Depth first, first argument first, without recursion, so that graphs may be deep. The same graph
-    gives the same order in every run.
-
-    Args:
-        root: the Value to start from.
-        is_leaf: go no further below a Value (other than the root) for which this is true.
-        leaves: whether to return the leaves too.
-
-    Raises:
-        CycleError: if a Value depends on itself.
-
-    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
-    >>> [value.label or value.op for value in topological_order(a * b + a)]
-    ['a', 'b', <operation mul>, <operation add>]
-    """
-    entered = next(_visits)
-    left = entered + 1
-    order: list[Value] = []
-    stack = [root]
-    while stack:
-        value = stack.pop()
-        if value._visit < entered:
-            if value.args and (is_leaf is None or value is root or not is_leaf(value)):
-                value._visit = entered
-                stack.append(value)  # to come back to once its arguments are in the order
-                for arg in reversed(value.args):
-                    if arg._visit < entered:
-                        if leaves or arg.args:
-                            stack.append(arg)
-                    elif arg._visit == entered:
-                        raise CycleError(_cycle(arg))
-            elif leaves:
-                value._visit = left
-                order.append(value)
-        elif value._visit == entered:
-            value._visit = left
-            order.append(value)
-    return order
-
-
-def _cycle(value: Value) -> str:
-    name = f"'{value.label}'" if value.label else f"made by {value.op}"
-    return f"the Value {name} depends on itself: build a new Value, leave .args as it is"
