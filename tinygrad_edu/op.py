@@ -196,13 +196,14 @@ class Op:
 
     def __reduce__(self) -> Any:
         # The rules are lambdas; a copy or a pickle refers to the one entry of the table instead.
-        return _find, (self.name, self.parameter)
+        return find, (self.name, self.parameter)
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
 
 
-def _find(name: str, parameter: float | None) -> Op:
+def find(name: str, parameter: float | None = None) -> Op:
+    """Return the operation of the table with this name; of a family, the member with this parameter."""
     entry = TABLE[name]
     return entry.of(parameter or 0.0) if isinstance(entry, Family) else entry
 

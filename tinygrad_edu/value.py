@@ -5,20 +5,19 @@ from typing import Any, ClassVar, Final, SupportsFloat, final
 
 from tinygrad_edu import ops
 from tinygrad_edu.engine import mypyc_attr
-from tinygrad_edu.op import Family, Op, as_float
+from tinygrad_edu.op import Op, as_float, find
 from tinygrad_edu.order import CycleError, topological_order
 
 __all__ = ["CycleError", "Value", "topological_order"]
 
-# The operations with a fast path, as constants: compiled, they need not be looked up.
-ADD: Final[Op] = ops.add
-SUB: Final[Op] = ops.sub
-MUL: Final[Op] = ops.mul
-DIV: Final[Op] = ops.div
-NEG: Final[Op] = ops.neg
-POWER: Final[Family] = ops.power
-RELU: Final[Op] = ops.relu
-DOT: Final[Op] = ops.dot
+# The operations with a fast path, as constants: compiled code need not look them up each time.
+ADD: Final = find("add")
+SUB: Final = find("sub")
+MUL: Final = find("mul")
+DIV: Final = find("div")
+NEG: Final = find("neg")
+RELU: Final = find("relu")
+DOT: Final = find("dot")
 
 
 @final
@@ -145,7 +144,7 @@ class Value:
         if isinstance(exponent, Value):
             return _record(ops.pow, (self, exponent))
         n = as_float(exponent)
-        op = POWER.of(n)
+        op = ops.power.of(n)
         try:
             z, slope = math.pow(self.data, n), n * math.pow(self.data, n - 1.0) if n else 0.0
         except (ArithmeticError, ValueError):
