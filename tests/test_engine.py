@@ -1,0 +1,181 @@
+"""The compiled engine and its Python source are one; every test here runs on either."""
+
+import copy
+import doctest
+import importlib
+import math
+import os
+import shutil
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+import tinygrad_edu
+from tinygrad_edu import Value, ops
+from tinygrad_edu.engine import COMPILED, FOLDER, MODULES, RECORD
+
+NUMBERS = [0.0, -0.0, 1.0, -2.5, 1e-300, 1e300, math.inf, -math.inf, math.nan]
+
+
+def bits(numbers):
+    """Tell 0.0 from -0.0, and let NaN equal NaN."""
+    return [number.hex() for number in numbers]
+
+
+# --- A fast path repeats a rule's arithmetic: it must give what the table gives, to the last bit ---
+
+UNARY = {
+    "neg": lambda x: -x,
+    "relu": Value.relu,
+    **{f"x**{n}": lambda x, n=n: x**n for n in (-1, 0, 1, 2, 3, 0.5, -0.5)},
+}
+BINARY = {
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "div": lambda x, y: x / y,
+    "dot": lambda x, y: ops.dot([x], [y]),
+    "dot of three": lambda x, y: ops.dot([x, y, y], [y, x, y]),
+}
+
+
+@pytest.mark.parametrize("name", [*UNARY, *BINARY])
+def test_a_fast_path_equals_the_table(name):
+    function, count = (UNARY[name], 1) if name in UNARY else (BINARY[name], 2)
+    compared = 0
+    for numbers in product(NUMBERS, repeat=count):
+        try:
+            result = function(*map(Value, numbers))
+        except ValueError:
+            continue
+        made = [result.data, *result.slopes]
+        op_numbers = [arg.data for arg in result.args]
+        from_table = [result.op.value(*op_numbers), *result.op.slopes(result.data, *op_numbers)]
+        assert bits(made) == bits(from_table), numbers
+        result.forward()
+        assert bits([result.data, *result.slopes]) == bits(from_table), numbers
+        compared += 1
+    assert compared >= len(NUMBERS) ** count / 3
+
+
+@pytest.mark.parametrize("name", [*UNARY, *BINARY])
+def test_a_fast_path_fails_where_the_table_fails(name):
+    function, count = (UNARY[name], 1) if name in UNARY else (BINARY[name], 2)
+    for numbers in product(NUMBERS, repeat=count):
+        try:
+            op = function(*map(Value, (1.5, 2.5)[:count])).op
+            order = {"dot of three": [0, 1, 1, 1, 0, 1]}.get(name, range(count))
+            op_numbers = [numbers[i] for i in order]
+            op.slopes(op.value(*op_numbers), *op_numbers)
+        except (ArithmeticError, ValueError):
+            with pytest.raises(ValueError, match=r" with "):
+                function(*map(Value, numbers))
+        else:
+            function(*map(Value, numbers))
+
+
+# --- What a Value answers ---
+
+
+def test_gradients_may_be_passed_on_one_value_at_a_time():
+    a, b = Value(2.0), Value(-3.0)
+    product_ = a * b
+    total = product_ + a
+    total.grad = 1.0
+    total._backward()
+    product_._backward()
+    assert (a.grad, b.grad) == (-2.0, 2.0)
+
+
+def test_slopes_may_be_assigned():
+    x = Value(2.0)
+    for y in (x.tanh(), x * x, ops.sum([x, x, x])):
+        wanted = tuple(float(i) for i, _ in enumerate(y.args, 5))
+        y.slopes = wanted
+        assert y.slopes == wanted == copy.copy(y).slopes
+
+
+@pytest.mark.parametrize("name", ["dat", "_grad", "__dict__x"])
+def test_a_misspelt_attribute_is_an_error(name):
+    with pytest.raises(AttributeError, match=name):
+        setattr(Value(1.0), name, 2.0)
+    with pytest.raises(AttributeError, match=name):
+        getattr(Value(1.0), name)
+
+
+def test_value_has_no_subclasses_for_the_type_checker_and_no_dict():
+    assert not hasattr(Value(1.0), "__dict__")
+
+
+def test_memory_does_not_grow_over_training_steps():
+    program = """
+import gc, sys
+from tinygrad_edu import Value, dot
+w = [Value(0.1 * i) for i in range(20)]
+def step():
+    h = [dot(w, [x, *w[1:]]).relu() + w[0].tanh() for x in (0.1, 0.2, 0.3)]
+    loss = (h[0] - h[1] * 2 / (h[2] ** 2 + 1.0)) ** 2
+    loss.backward()
+    loss.forward()
+    for p in w:
+        p.data -= 1e-6 * p.grad
+        p.grad = 0.0
+for _ in range(50):
+    step()
+gc.collect()  # which also empties Python's lists of free objects
+before = sys.getallocatedblocks()
+for _ in range(1000):
+    step()
+gc.collect()
+print(sys.getallocatedblocks() - before)
+"""
+    grown = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    assert int(grown.stdout) < 100  # a leak of one object a step would be 1000
+
+
+# --- Which engine runs ---
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_the_engine(name):
+    module = importlib.import_module(f"tinygrad_edu.{name}")
+    result = doctest.testmod(module)
+    assert result.failed == 0
+    assert result.attempted > 0
+
+
+def run(folder, **environment):
+    program = "import tinygrad_edu.value as v; print(v.__file__); print(__import__('tinygrad_edu').COMPILED)"
+    environment = os.environ | {"PYTHONPATH": str(folder)} | environment
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+def test_an_environment_variable_selects_the_source():
+    folder = Path(tinygrad_edu.__file__).parents[1]
+    file, compiled = run(folder, TINYGRAD_EDU_INTERPRETED="1")
+    assert file.endswith("value.py")
+    assert compiled == "False"
+
+
+def test_an_edited_source_is_not_shadowed(tmp_path):
+    package = tmp_path / "tinygrad_edu"
+    shutil.copytree(FOLDER, package, ignore=shutil.ignore_patterns("__pycache__"))
+    assert run(tmp_path)[1] == str(COMPILED)
+    with (package / "ops.py").open("a") as source:
+        source.write("# edited\n")
+    assert run(tmp_path)[1] == "False"
+
+
+def test_the_record_stands_where_the_compiled_engine_stands():
+    assert (FOLDER / RECORD).exists() == COMPILED or os.environ.get("TINYGRAD_EDU_INTERPRETED")
