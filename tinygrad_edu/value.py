@@ -104,6 +104,9 @@ class Value:
         # All but _visit, which would mislead the traversals of the process that loads a pickle.
         return _restore, (self.data, self.grad, self._label, self.op, self.args, self.slopes)
 
+    def __hash__(self) -> int:
+        return id(self) >> 4  # what Python does by itself, and mypyc, for a class with comparisons, does not
+
     # --- Arithmetic: the fast paths. A test holds each to its entry in the table. ---
 
     def __add__(self, other: "Value | SupportsFloat") -> "Value":
