@@ -172,7 +172,7 @@ def test_an_edited_source_is_not_shadowed(tmp_path):
     package = tmp_path / "tinygrad_edu"
     shutil.copytree(FOLDER, package, ignore=shutil.ignore_patterns("__pycache__"))
     assert run(tmp_path)[1] == str(COMPILED)
-    with (package / "ops.py").open("a") as source:
+    with (package / "value.py").open("a") as source:
         source.write("# edited\n")
     assert run(tmp_path)[1] == "False"
 

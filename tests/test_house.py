@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports only from floors below its own; the parts of a package such as draw share one.
 FLOORS = {
-    "engine": -1,
+    **dict.fromkeys(["engine", "term"], -1),
     **dict.fromkeys(["names", "op", "order"], 0),
     "ops": 1,
     "value": 2,

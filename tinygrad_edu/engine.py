@@ -13,7 +13,7 @@ from importlib.util import find_spec, source_hash
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-MODULES = ("op", "ops", "order", "value")
+MODULES = ("op", "order", "value")
 RECORD = "compiled_from.txt"
 FOLDER = Path(__file__).parent
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tinygrad_edu import notation
 from tinygrad_edu.graph import Detail, Edge, Graph, fold
-from tinygrad_edu.op import ATOM, PRODUCT, SIGN, Term
+from tinygrad_edu.term import ATOM, PRODUCT, SIGN, Term
 from tinygrad_edu.value import Value
 
 MOST_PATHS = 8  # as many paths are written out one by one; of more, only the number is given

@@ -53,7 +53,7 @@ class Value:
     # numpy scalars and arrays then leave `scalar * value` to Value.__rmul__.
     __array_ufunc__: ClassVar[None] = None
 
-    def __init__(self, data: SupportsFloat, label: str = "") -> None:
+    def __init__(self, data: SupportsFloat, label: str | None = "") -> None:
         self.data: float = data if type(data) is float else as_float(data)
         self.grad = 0.0
         self.op: Op | None = None
@@ -84,7 +84,7 @@ class Value:
         return self._label or ""
 
     @label.setter
-    def label(self, name: str) -> None:
+    def label(self, name: str | None) -> None:
         self._label = name or ""
 
     @property
@@ -149,9 +149,12 @@ class Value:
         n = as_float(exponent)
         op = ops.power.of(n)
         try:
-            z, slope = math.pow(self.data, n), n * math.pow(self.data, n - 1.0) if n else 0.0
+            z = math.pow(self.data, n)
+            slope = n * math.pow(self.data, n - 1.0) if n else 0.0
         except (ArithmeticError, ValueError):
-            return _record(op, (self,))  # raises, and says why
+            z = slope = math.nan
+        if math.isnan(slope):
+            return _record(op, (self,))  # raises, and says why, unless the number itself is NaN
         return _node(z, op, (self,), slope)
 
     def __radd__(self, other: SupportsFloat) -> "Value":
@@ -377,7 +380,8 @@ def _compute(op: Op, args: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]
         of = "slopes"
         return data, op.slopes(data, *numbers)
     except (ArithmeticError, ValueError) as error:
-        raise op.domain_error(error, numbers, [arg.label for arg in args], of) from None
+        failure = op.domain_error(error, numbers, [arg.label for arg in args], of)
+    raise failure  # out here, so that the traceback shows this error only
 
 
 def _chain_rule(order: list[Value]) -> None:

@@ -8,7 +8,7 @@ import re
 
 from tinygrad_edu.draw import theme
 from tinygrad_edu.graph import Edge, Graph
-from tinygrad_edu.op import ATOM, PRODUCT, SIGN, Term, one_line
+from tinygrad_edu.term import ATOM, PRODUCT, SIGN, Term, one_line
 from tinygrad_edu.value import Value
 
 SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
