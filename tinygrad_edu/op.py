@@ -34,6 +34,10 @@ class DomainError(ValueError):
     tinygrad_edu.op.DomainError: log(x) with x = -0.2: log needs a positive argument
     """
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.__suppress_context__ = True  # what `raise ... from None` does, and mypyc forgets
+
 
 @mypyc_attr(native_class=False)
 class DivisionByZeroError(DomainError, ZeroDivisionError):
@@ -133,8 +137,7 @@ class Op:
         try:
             return self.value(*numbers)
         except (ArithmeticError, ValueError) as error:
-            failure = self.domain_error(error, numbers)
-        raise failure  # out here, so that the traceback shows this error only
+            raise self.domain_error(error, numbers) from None
 
     def template(self, count: int, latex: bool = False) -> str:
         """Return the ``format`` template that writes the operation with ``count`` arguments."""

@@ -380,8 +380,7 @@ def _compute(op: Op, args: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]
         of = "slopes"
         return data, op.slopes(data, *numbers)
     except (ArithmeticError, ValueError) as error:
-        failure = op.domain_error(error, numbers, [arg.label for arg in args], of)
-    raise failure  # out here, so that the traceback shows this error only
+        raise op.domain_error(error, numbers, [arg.label for arg in args], of) from None
 
 
 def _chain_rule(order: list[Value]) -> None:
