@@ -356,20 +356,23 @@ def _constant(number: SupportsFloat) -> Value:
 
 
 def _record(op: Op, args: tuple[Any, ...]) -> Value:
-    values = tuple([arg if isinstance(arg, Value) else _constant(arg) for arg in args])
+    for arg in args:
+        if not isinstance(arg, Value):
+            args = tuple([arg if isinstance(arg, Value) else _constant(arg) for arg in args])
+            break
     if op is DOT:
-        return _dot(values)
-    data, slopes = _compute(op, values)
-    return _restore(data, 0.0, "", op, values, slopes)
+        return _dot(args)
+    data, slopes = _compute(op, args)
+    return _restore(data, 0.0, "", op, args, slopes)
 
 
 def _dot(args: tuple[Value, ...]) -> Value:
     half = len(args) // 2
-    partners = args[half:] + args[:half]
+    numbers = [arg.data for arg in args]
     total = 0.0
     for i in range(half):
-        total += args[i].data * partners[i].data
-    return _restore(total, 0.0, "", DOT, args, tuple([partner.data for partner in partners]))
+        total += numbers[i] * numbers[half + i]
+    return _restore(total, 0.0, "", DOT, args, tuple(numbers[half:] + numbers[:half]))
 
 
 def _compute(op: Op, args: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]:
