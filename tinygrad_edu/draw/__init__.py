@@ -1,16 +1,22 @@
 """Pictures of graphs: ``draw(root)`` gives a ``Drawing`` to show, save or build on."""
 
 import os
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from tinygrad_edu.draw import dot, render
-from tinygrad_edu.graph import Detail, fold
+from tinygrad_edu.draw.view import layer_view, view
+from tinygrad_edu.graph import DETAILS, Detail, fold
+from tinygrad_edu.layers import LayerGraph
 from tinygrad_edu.value import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+MOST_NODES, MOST_EDGES = 300, 600  # more cannot be read
+LEGEND = "Red-orange adds to the derivative, blue takes from it: the wider, the more; dashed: nothing."
+LEGEND += "\nA number on an edge is the local derivative of its head with respect to its tail."
 SUFFIXES = (".svg", ".dot", ".gv", ".png", ".pdf")
 
 
@@ -80,18 +86,32 @@ class DotDrawing(Drawing):
         return str(self.save(f"{os.fspath(filename)}.{self.format}"))
 
 
-def draw(root: Value, wrt: Value | None = None, detail: Detail = "named") -> Drawing:
+def draw(
+    root: Value,
+    wrt: Value | Iterable[Value] | None = None,
+    detail: Detail = "named",
+    *,
+    rankdir: Literal["LR", "TB"] = "LR",
+    constants: bool = True,
+    legend: bool = False,
+) -> Drawing:
     """Draw the graph of a Value: names, data, gradients, and the local derivative on every edge.
 
+    A picture of more than 300 nodes or 600 edges is drawn at the next coarser detail, and says so.
+
     Args:
-        root: the Value whose graph it is, at the right of the picture.
-        wrt: show how the derivative of ``root`` with respect to this Value comes about. The ways from
-            it to the root stand out: red-orange where they add to the derivative, blue where they take
-            from it, and the wider the more. Their product stands beside it.
-        detail: "named" shows the labelled Values, "ops" every operation; so is a graph without labels.
+        root: the Value whose graph it is, at the end of all edges.
+        wrt: show how the derivative of ``root`` with respect to this Value, or to several, comes about.
+            The ways from it to the root stand out: red-orange where they add to the derivative, blue
+            where they take from it, and the wider the more. Their product stands beside it.
+        detail: "ops" shows every operation, "named" the labelled Values, "neuron" a node for every
+            neuron, "layer" one for every layer. A graph without labels is drawn at "ops".
+        rankdir: "LR" to draw from left to right, "TB" from top to bottom.
+        constants: at "ops", show the plain numbers in expressions.
+        legend: say below what colours and widths mean.
 
     Raises:
-        ValueError: if ``root`` was not computed from ``wrt``, or for another ``detail``.
+        ValueError: if ``root`` was not computed from ``wrt``, or for another ``detail`` or ``rankdir``.
 
     >>> from tinygrad_edu import worked_example
     >>> example = worked_example()
@@ -99,8 +119,23 @@ def draw(root: Value, wrt: Value | None = None, detail: Detail = "named") -> Dra
     >>> "0.741365 × 0.186816 × 0.59327" in drawing.svg
     True
     """
-    graph = fold(root, detail, keep=() if wrt is None else (wrt,))
-    return Drawing(dot.source(graph, wrt))
+    sources = [wrt] if isinstance(wrt, Value) else list(wrt or ())
+    if rankdir not in ("LR", "TB"):
+        raise ValueError(f"rankdir={rankdir!r} is not known: use 'LR' or 'TB'")
+    captions = []
+    graph = fold(root, detail, keep=sources)
+    while graph.detail != "layer" and (len(graph.nodes) > MOST_NODES or len(graph.edges) > MOST_EDGES):
+        coarser = DETAILS[DETAILS.index(graph.detail) + 1]
+        size = f"{len(graph.nodes):,} nodes and {len(graph.edges):,} edges"
+        captions = [f"{size} are too many to read: drawn at detail={coarser!r}"]
+        graph = fold(root, coarser, keep=sources, labels=False)
+    if graph.detail == "layer":
+        nodes, lines = layer_view(LayerGraph(graph, keep=sources), sources)
+    else:
+        nodes, lines = view(graph, sources, constants)
+    if legend:
+        captions.append(LEGEND)
+    return Drawing(dot.source(nodes, lines, rankdir, "\n".join(captions)))
 
 
 def draw_dot(root: Value, format: str = "svg", rankdir: Literal["LR", "TB"] = "LR") -> DotDrawing:
@@ -115,9 +150,7 @@ def draw_dot(root: Value, format: str = "svg", rankdir: Literal["LR", "TB"] = "L
         ValueError: for another ``rankdir``.
 
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
-    >>> print(draw_dot(a * b).source.splitlines()[1].strip())
-    graph [bgcolor=transparent nodesep=0.2 rankdir=LR ranksep=0.5]
+    >>> print(draw_dot(a * b, rankdir="TB").source.splitlines()[2].strip())
+    rankdir=TB
     """
-    if rankdir not in ("LR", "TB"):
-        raise ValueError(f"rankdir={rankdir!r} is not known: use 'LR' or 'TB'")
-    return DotDrawing(dot.source(fold(root, "ops"), rankdir=rankdir), format)
+    return DotDrawing(draw(root, detail="ops", rankdir=rankdir).source, format)

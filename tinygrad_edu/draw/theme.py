@@ -14,6 +14,11 @@ DARK_TEXT, DARK_FILL = "#f0f0f0", "#1e1e1e"
 DARK_FAINT_TEXT, DARK_FAINT_LINE = "#949494", "#555555"
 
 # What Graphviz is told of nodes and edges. The classes are there for the stylesheet.
+GRAPH = {"bgcolor": "transparent", "nodesep": "0.2", "ranksep": "0.5", "fontname": FONT, "fontsize": "12"}
+GRAPH |= {"fontcolor": TEXT, "labeljust": "l"}
+# Curves round everything take minutes where very many edges cross many ranks; straight lines a second.
+ENTANGLED_SPAN = 600
+ENTANGLED = {"splines": "line", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
 NODE = {"shape": "Mrecord", "fontname": FONT, "fontsize": "12", "margin": "0.12,0.05"}
 NODE |= {"style": "filled", "fillcolor": FILL}
 EDGE = {"fontname": FONT, "fontsize": "11", "arrowsize": "0.7"}
@@ -51,7 +56,7 @@ def stylesheet(scope: str) -> str:
 #S .node text:first-of-type {{ font-weight: bold }}
 @media (prefers-color-scheme: dark) {{
 #S .node path, #S .node polygon {{ fill: {DARK_FILL} }}
-#S .plain text, #S .path text {{ fill: {DARK_TEXT} }}
+#S .graph > text, #S .plain text, #S .path text {{ fill: {DARK_TEXT} }}
 #S .faint text {{ fill: {DARK_FAINT_TEXT} }}
 #S .faint path, #S .faint polyline {{ stroke: {DARK_FAINT_LINE} }}
 #S .edge.faint polygon {{ fill: {DARK_FAINT_LINE}; stroke: {DARK_FAINT_LINE} }}
