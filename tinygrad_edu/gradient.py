@@ -19,6 +19,7 @@ def gradient(root: Value, wrt: Value | Iterable[Value]) -> Value | list[Value]:
     where ``root`` does not depend on a Value. After assigning to a leaf, call ``root.forward()`` first.
 
     Raises:
+        TypeError: if ``root`` or one of ``wrt`` is not a Value.
         CycleError: if the graph has a cycle.
 
     >>> x = Value(3.0, "x")
@@ -26,7 +27,10 @@ def gradient(root: Value, wrt: Value | Iterable[Value]) -> Value | list[Value]:
     >>> slope.data, gradient(slope, x).data, gradient(gradient(slope, x), x).data
     (27.0, 18.0, 6.0)
     """
-    sources = [wrt] if isinstance(wrt, Value) else list(wrt)
+    sources = list(wrt) if isinstance(wrt, Iterable) else [wrt]
+    for value in (root, *sources):
+        if not isinstance(value, Value):
+            raise TypeError(f"gradient(root, wrt) takes Values, not {type(value).__name__} {value!r:.40}")
     order = topological_order(root)
     adjoint = adjoints(root, order, symbolic_slopes, sources)
     known = set(order)
@@ -112,9 +116,9 @@ def total(x: float | Value, y: float | Value) -> float | Value:
     if isinstance(x, float) and x == 0:
         return y
     c, rest = _coefficient(y)
-    if rest is None:
-        return x + c if c else x
-    return x - product(-c, rest) if c < 0 else x + y
+    if c == 0:
+        return x
+    return x - product(-c, 1.0 if rest is None else rest) if c < 0 else x + y
 
 
 def _coefficient(x: float | Value) -> tuple[float, Value | None]:
@@ -123,9 +127,11 @@ def _coefficient(x: float | Value) -> tuple[float, Value | None]:
         return float(x), None
     if x.is_constant:
         return x.data, None
+    if x.label:
+        return 1.0, x  # a name stands for the whole
     if x.op is ops.neg:
         return -1.0, x.args[0]
-    if x.op is ops.mul and not x.label:
+    if x.op is ops.mul:
         for number, rest in (x.args, x.args[::-1]):
             if number.is_constant:
                 return number.data, rest

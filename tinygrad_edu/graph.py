@@ -209,7 +209,8 @@ def fold(
     for value in keep:
         if value not in known:
             raise ValueError(
-                f"{written(value)} is not in the graph of {written(root)}, which was not computed from it"
+                f"{one_line(written(value))} is not in the graph of {one_line(written(root))}, "
+                "which was not computed from it"
             )
     if detail not in DETAILS:
         raise ValueError(f"detail={detail!r} is not known: use {', '.join(DETAILS)}")

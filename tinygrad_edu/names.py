@@ -12,7 +12,7 @@ class UnknownNameError(KeyError):
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        self.kind, self.name, self.known = kind, name, [*known]
+        self.kind, self.name, self.known = kind, str(name), [*known]
         super().__init__(kind, name, self.known)
 
     @property

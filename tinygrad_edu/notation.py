@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from tinygrad_edu.op import ATOM, SIGN, Term, one_line
+from tinygrad_edu.op import ATOM, PRODUCT, SIGN, Term, one_line
 from tinygrad_edu.value import Value, topological_order
 
 Names = Mapping[Value, str]
@@ -39,8 +39,9 @@ def latex_name(label: str) -> str:
     """
     parts = re.fullmatch(r"([A-Za-z]+?)(?:_([A-Za-z0-9]+)|(\d+))?", label, re.ASCII)
     if parts is None:
-        escapes = {c: "\\" + c for c in "{}$&#%_"} | {"\\": r"\backslash ", "^": r"\hat{ }", "~": r"\sim "}
-        return rf"\text{{{''.join(escapes.get(c, ' ' if c.isspace() else c) for c in label)}}}"
+        escaped = {c: "\\" + c for c in "{}$&#%_"}
+        escaped |= {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+        return rf"\text{{{''.join(escaped.get(c, c if c.isprintable() else ' ') for c in label)}}}"
     base, word, digits = parts.groups()
     name = base if len(base) == 1 else rf"\mathrm{{{base}}}"
     subscript = digits or (word if not word or word.isdigit() else rf"\mathrm{{{word}}}")
@@ -59,7 +60,8 @@ def written(value: Value, names: Names = NO_NAMES, *, latex: bool = False, numbe
     if name and not numbers:
         return term(latex_name(name) if latex else name)
     if name or not value.args:
-        return term(number(value.data, latex), SIGN if value.data < 0 else ATOM)
+        text = number(value.data, latex)
+        return term(text, SIGN if text[0] in "-−" else PRODUCT if "cdot" in text else ATOM)
     return formula(value, names, latex=latex, numbers=numbers)
 
 

@@ -176,11 +176,14 @@ class Op:
         names = [one_line(label) or letter for label, letter in zip(labels or letters, letters, strict=False)]
         given = ", ".join(f"{name} = {number!r}" for name, number in zip(names, numbers, strict=False))
         written = self.template(len(numbers)).format(*map(Term, names))
-        attempt = f"{written[:200]} with {given[:200]}"
+        attempt = f"{written[:200]} with {given[:200]}" if given else written
+        if of == "slopes":
+            attempt = f"{attempt}: the value exists, but its slope there is"
+            if isinstance(error, OverflowError):
+                return TooLargeError(f"{attempt} too large for a float")
+            return DivisionByZeroError(f"{attempt} infinite")
         if isinstance(error, OverflowError):
             return TooLargeError(f"{attempt}: the result is too large for a float")
-        if of == "slopes":
-            return DivisionByZeroError(f"{attempt}: the value exists, but its slope there is infinite")
         if isinstance(error, ZeroDivisionError):
             return DivisionByZeroError(f"{attempt}: {self.domain}")
         return DomainError(f"{attempt}: {self.domain or error}")
@@ -247,7 +250,8 @@ class Family:
         default: float | None = None,
     ) -> None:
         self.name = name
-        self.of = lru_cache(maxsize=1024)(member)
+        # The cache does not tell -0.0 from 0.0, so that all must mean 0.0.
+        self.of = lru_cache(maxsize=1024)(lambda parameter: member(parameter + 0.0))
         self.examples = examples
         self.default = default
 

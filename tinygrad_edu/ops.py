@@ -168,8 +168,6 @@ exp = op(
     "exp",
     value=math.exp,
     slopes=lambda z, x: (z,),
-    latex="e^{{{0}}}",
-    binding=POWER,
     samples=ANYWHERE,
 )
 log: Op = op(

@@ -52,7 +52,7 @@ class Value:
         self.op: Op | None = None
         self.args: tuple[Value, ...] = ()
         self.slopes: tuple[float, ...] = ()
-        self._label: str | None = label
+        self._label: str | None = label or ""  # None is for constants
         self._visit = 0
 
     @property
@@ -62,7 +62,7 @@ class Value:
 
     @label.setter
     def label(self, name: str) -> None:
-        self._label = name
+        self._label = name or ""
 
     @property
     def is_constant(self) -> bool:
@@ -76,6 +76,10 @@ class Value:
     def __repr__(self) -> str:
         label = f", label={self._label!r}" if self._label else ""
         return f"Value(data={self.data!r}, grad={self.grad!r}{label})"
+
+    def __reduce__(self) -> Any:
+        # All but _visit, which would mislead the traversals of the process that loads a pickle.
+        return _restore, (self.data, self.grad, self._label, self.op, self.args, self.slopes)
 
     # --- Arithmetic: the fast paths. A test holds each to its entry in the table. ---
 
@@ -119,9 +123,9 @@ class Value:
         n = as_float(exponent)
         op = ops.power.of(n)
         try:
-            z, slope = math.pow(self.data, n), n * math.pow(self.data, n - 1.0)
+            z, slope = math.pow(self.data, n), n * math.pow(self.data, n - 1.0) if n else 0.0
         except (ArithmeticError, ValueError):
-            return _record(op, (self,))  # raises and says why, or knows the slope of x ** 0 at 0
+            return _record(op, (self,))  # raises, and says why
         return _node(z, op, (self,), (slope,))
 
     def __radd__(self, other: SupportsFloat) -> "Value":
@@ -315,6 +319,13 @@ def _node(data: float, op: Op, args: tuple[Value, ...], slopes: tuple[float, ...
     value.slopes = slopes
     value._label = ""
     value._visit = 0
+    return value
+
+
+def _restore(data: float, grad: float, label: str | None, op: Any, args: Any, slopes: Any) -> Value:
+    value = _node(data, op, args, slopes)
+    value.grad = grad
+    value._label = label
     return value
 
 

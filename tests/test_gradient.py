@@ -1,0 +1,173 @@
+"""backward() and gradient() on random graphs, against the sum over all paths and against 40 digits."""
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise, product
+from typing import Any
+
+import pytest
+from oracle import evaluate, exact
+from random_graphs import random_graph
+
+from tinygrad_edu import Value, gradient, ops, topological_order
+from tinygrad_edu.notation import formula
+
+in_batches = pytest.mark.parametrize("batch", range(20))
+
+
+def graphs(batch: int, count: int) -> Iterator[tuple[Value, list[Value]]]:
+    return (random_graph(seed) for seed in range(batch * count, (batch + 1) * count))
+
+
+def path_products(value: Value, source: Value) -> Iterator[float]:
+    """Yield the product of the slopes along every single path from ``source`` to ``value``."""
+    if value is source:
+        yield 1.0
+    for arg, slope in zip(value.args, value.slopes, strict=True):
+        for rest in path_products(arg, source):
+            yield slope * rest
+
+
+def agree(ours: float, theirs: float, scale: float) -> bool:
+    """Compare to 1e-9 relative, where terms of the size ``scale`` were added."""
+    return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-12 * scale)
+
+
+@in_batches
+def test_sum_over_all_paths(batch: int) -> None:
+    for root, _ in graphs(batch, 50):
+        values = topological_order(root)
+        root.backward()
+        for value, derivative in zip(values, gradient(root, values), strict=True):
+            products = list(path_products(root, value))
+            expected, scale = math.fsum(products), math.fsum(map(abs, products))
+            assert agree(value.grad, expected, scale)
+            assert agree(derivative.data, expected, scale)
+
+
+def difference(root: Value, leaves: tuple[Value, ...]) -> Any:
+    """Return the derivative of ``root`` along one leaf after the other, by central differences."""
+    h = exact(1e-9)
+
+    def along(numbers: dict[Value, Any], rest: tuple[Value, ...]) -> Any:
+        if not rest:
+            return evaluate(root, numbers)
+        leaf, *others = rest
+        x = numbers.get(leaf, exact(leaf.data))
+        up, down = (along(numbers | {leaf: x + step}, tuple(others)) for step in (h, -h))
+        return (up - down) / (2 * h)
+
+    return along({}, leaves)
+
+
+@in_batches
+def test_differences_at_forty_digits(batch: int) -> None:
+    for root, leaves in graphs(batch, 10):
+        root.backward()
+        for leaf in leaves:
+            assert math.isclose(leaf.grad, difference(root, (leaf,)), rel_tol=1e-9, abs_tol=1e-11)
+
+
+@in_batches
+def test_second_derivatives(batch: int) -> None:
+    for root, leaves in graphs(batch, 5):
+        rows = [gradient(first, leaves) for first in gradient(root, leaves)]
+        for i, j in product(range(3), repeat=2):
+            expected = difference(root, (leaves[i], leaves[j]))
+            assert math.isclose(rows[i][j].data, expected, rel_tol=1e-8, abs_tol=1e-9)
+
+
+def test_higher_derivatives() -> None:
+    x = Value(0.7)
+    derivative = ops.sin(x)
+    for expected in (math.cos(0.7), -math.sin(0.7), -math.cos(0.7), math.sin(0.7)) * 2:
+        derivative = gradient(derivative, x)
+        assert derivative.data == pytest.approx(expected, rel=1e-14)
+
+
+# --- What gradient() returns, and what it leaves alone ---
+
+
+def test_zero_for_what_has_no_influence() -> None:
+    x, y = Value(2.0), Value(3.0)
+    later = x * y
+    assert [derivative.data for derivative in gradient(x**2, [y, later, x])] == [0.0, 0.0, 4.0]
+    assert gradient(x, x).data == 1.0
+
+
+def test_nothing_is_stored_on_the_graph() -> None:
+    root, leaves = random_graph(1)
+
+    def state() -> list[Any]:
+        return [(v, v.data, v.grad, v.label, v.op, v.args, v.slopes) for v in topological_order(root)]
+
+    for place, value in enumerate(topological_order(root)):
+        value.grad = float(place)
+    before = state()
+    gradient(gradient(root, leaves[0]), leaves)
+    assert state() == before
+
+
+@in_batches
+def test_a_label_on_the_result_is_on_no_value_of_the_graph(batch: int) -> None:
+    for root, _ in graphs(batch, 10):
+        values = topological_order(root)
+        derivatives = gradient(root, [*values, *values])
+        assert len(set(derivatives)) == len(derivatives)
+        for derivative in derivatives:
+            derivative.label = "derivative"
+        assert all(value.label != "derivative" for value in values)
+
+
+def test_the_result_is_the_same_every_time() -> None:
+    for seed in range(20):
+        texts = []
+        for _ in range(2):
+            root, leaves = random_graph(seed)
+            texts.append([formula(derivative) for derivative in gradient(root, leaves)])
+        assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (lambda a, b: a * b, "1·b"),  # and not b itself, which must keep its label
+        (lambda a, b: 2 * a, "2"),
+        (lambda a, b: 0.5 * (b - a) ** 2, "−(b − a)"),
+        (lambda a, b: b - a * b, "−b"),
+        (lambda a, b: a - a * b, "1 − b"),
+        (lambda a, b: a * -1 + a * b, "b − 1"),
+        (lambda a, b: (a * b).tanh(), "(1 − tanh(a·b)²)·b"),
+        (lambda a, b: named(-b, "n") * a, "1·n"),  # a label stands for what it names
+        (lambda a, b: named(2 * b, "n") * a * 3, "3·n"),
+    ],
+)
+def test_formulas_are_written_as_a_person_writes_them(written: Any, expected: str) -> None:
+    a, b = Value(0.3, "a"), Value(0.4, "b")
+    assert formula(gradient(written(a, b), a)) == expected
+
+
+def named(value: Value, label: str) -> Value:
+    value.label = label
+    return value
+
+
+def test_gradient_of_a_deep_graph() -> None:
+    x = Value(1.0)
+    y = x
+    for _ in range(20_000):
+        y = y * 1.0001
+    assert gradient(y, x).data == pytest.approx(1.0001**20_000, rel=1e-9)
+
+
+def test_gradient_equals_the_recorded_slopes_after_forward() -> None:
+    x = Value(0.5)
+    chain = [x]
+    for op in (ops.sin, ops.exp, ops.tanh):
+        chain.append(op(chain[-1]))
+    x.data = -1.5
+    chain[-1].forward()
+    for below, above in pairwise(chain):
+        assert gradient(above, below).data == above.slopes[0]
+    chain[-1].backward()
+    assert x.grad == pytest.approx(gradient(chain[-1], x).data, rel=1e-14)

@@ -1,0 +1,198 @@
+"""What is printed: formulas evaluate back to the number, with brackets only where they are needed."""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from oracle import exact, read_latex, read_text
+from random_graphs import random_graph
+
+from tinygrad_edu import Value, ops, topological_order
+from tinygrad_edu.graph import fold
+from tinygrad_edu.notation import LIMIT, formula, latex_name, number, written
+from tinygrad_edu.op import one_line
+
+in_both_forms = pytest.mark.parametrize(("latex", "read"), [(False, read_text), (True, read_latex)])
+in_batches = pytest.mark.parametrize("batch", range(10))
+quietly = settings(deadline=None, derandomize=True)
+
+
+def values(batch: int) -> list[Value]:
+    """Return all Values of ten random graphs."""
+    graphs = [random_graph(seed, size=10, labelled=0.4)[0] for seed in range(batch * 10, (batch + 1) * 10)]
+    return [value for root in graphs for value in topological_order(root)]
+
+
+def names_below(value: Value) -> dict[str, Any]:
+    return {part.label: exact(part.data) for part in topological_order(value) if part.label}
+
+
+@in_both_forms
+@in_batches
+def test_a_formula_evaluates_to_the_number(batch: int, latex: bool, read: Callable[..., Any]) -> None:
+    for value in values(batch):
+        for form in (formula, written):
+            text = form(value, latex=latex)
+            assert "…" not in text
+            assert math.isclose(read(text, names_below(value)), value.data, rel_tol=1e-9, abs_tol=1e-11)
+
+
+@in_both_forms
+@in_batches
+def test_a_formula_in_numbers_evaluates_to_the_number(
+    batch: int, latex: bool, read: Callable[..., Any]
+) -> None:
+    for value in values(batch):
+        # Nine decimals were kept of every number put in.
+        error = sum(
+            abs(edge.slope) * 1e-9 * max(1, abs(edge.source.data))
+            for edge in fold(value).edges
+            if edge.target is value
+        )
+        ours = read(formula(value, latex=latex, numbers=True), {})
+        assert math.isclose(ours, value.data, rel_tol=1e-9, abs_tol=1e-9 + 2 * error)
+
+
+a, b, c = (Value(x, name) for x, name in [(1.5, "a"), (2.5, "b"), (0.5, "c")])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (a + b + c, "a + b + c"),
+        (a + (b + c), "a + b + c"),
+        (a - b - c, "a − b − c"),
+        (a - (b - c), "a − (b − c)"),
+        (a - (b + c), "a − (b + c)"),
+        (a - b * c, "a − b·c"),
+        ((a + b) * c, "(a + b)·c"),
+        (a * (b * c), "a·b·c"),
+        (a * b / c, "a·b/c"),
+        (a / (b * c), "a/(b·c)"),
+        (a / (b / c), "a/(b/c)"),
+        (a / (b + c), "a/(b + c)"),
+        (-a + b, "−a + b"),
+        (a + -b, "a + (−b)"),
+        (a - -b, "a − (−b)"),
+        (ops.neg(-a), "−(−a)"),
+        (-(a * b), "−a·b"),
+        (-(a + b), "−(a + b)"),
+        (-a * b, "(−a)·b"),
+        (a * -2, "a·(−2)"),
+        (-2 * a, "(−2)·a"),
+        (-2 + a, "−2 + a"),
+        (a + -2, "a + (−2)"),
+        ((a + b) ** 2, "(a + b)²"),
+        ((-a) ** 2, "(−a)²"),
+        (-(a**2), "−a²"),
+        ((a**2) ** 3, "(a²)³"),
+        ((a * b) ** -12, "(a·b)⁻¹²"),
+        (a**0.5, "a^(0.5)"),
+        (a**b, "a^b"),
+        (2**a, "2^a"),
+        (a ** (b + c), "a^(b + c)"),
+        ((a**b) ** c, "(a^b)^c"),
+        (a.exp() ** 2, "exp(a)²"),
+        (a.tanh() ** 2 * b, "tanh(a)²·b"),
+        ((a + b).tanh(), "tanh(a + b)"),
+        (ops.maximum(a + b, -c), "maximum(a + b, −c)"),
+        (ops.sum([a, b * c, a]) * b, "(a + b·c + a)·b"),
+        (ops.dot([a, b + c], [b, c]), "a·b + (b + c)·c"),
+        (ops.logsumexp([a, b]) + ops.leaky_relu(c, 0.2), "logsumexp(a, b) + leaky_relu(c, 0.2)"),
+    ],
+)
+def test_brackets_only_where_needed(value: Value, text: str) -> None:
+    assert formula(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "latex"),
+    [
+        ((a + b) / (a - b), r"\frac{a + b}{a - b}"),
+        ((a / b) ** 2, r"\left(\frac{a}{b}\right)^{2}"),
+        (a * Value(4e-6), r"a \cdot 4 \cdot 10^{-6}"),
+        (Value(-1.25e30) ** 2, r"\left(-1.25 \cdot 10^{30}\right)^{2}"),
+        (Value(4e-6) ** 2, r"\left(4 \cdot 10^{-6}\right)^{2}"),
+        (Value(-0.0) ** 2, r"\left(-0\right)^{2}"),
+        ((b - a).sqrt(), r"\sqrt{b - a}"),
+        (abs(a - b), r"\left|a - b\right|"),
+        (a.sigmoid(), r"\sigma\left(a\right)"),
+        (ops.logsumexp([a, b]), r"\log\left(e^{a} + e^{b}\right)"),
+    ],
+)
+def test_latex(value: Value, latex: str) -> None:
+    assert formula(value, latex=True) == latex
+
+
+def test_names_stand_beside_and_in_place_of_labels() -> None:
+    product = a * b
+    assert formula(product + c, {product: "p", c: "q"}) == "p + q"
+    assert written(product, {product: "p_1"}, latex=True) == "p_{1}"
+    assert written(product, {product: "p"}, numbers=True) == "3.75"
+    assert formula(product, {product: "p"}) == "a·b"  # its own name is not used
+
+
+# --- Long formulas ---
+
+
+def test_a_formula_is_never_long() -> None:
+    power, chain = Value(1.0), Value(1.0, "x")
+    for _ in range(40):
+        power = power * power
+    for _ in range(5_000):
+        chain = chain.tanh()
+    for value in (power, chain, ops.sum([Value(1.0, f"x{i}") for i in range(1_000)])):
+        assert "…" in formula(value)
+        assert len(formula(value)) <= LIMIT
+    assert len(formula(ops.sum([Value(1.0, "x")] * 500))) == 500 + 499 * 3  # still written out
+
+
+# --- Numbers and names ---
+
+
+@quietly
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_keeps_nine_decimals(x: float) -> None:
+    text = number(x).replace("−", "-")
+    assert len(text) <= 20
+    assert math.isclose(float(text), x, rel_tol=5.1e-9, abs_tol=5.1e-10 if abs(x) >= 1e-4 else 0)
+
+
+@pytest.mark.parametrize(
+    ("label", "latex"),
+    [
+        ("x", "x"),
+        ("w5", "w_{5}"),
+        ("w12", "w_{12}"),
+        ("b_1", "b_{1}"),
+        ("net", r"\mathrm{net}"),
+        ("net_h1", r"\mathrm{net}_{\mathrm{h1}}"),
+        ("E_total", r"E_{\mathrm{total}}"),
+        ("learning rate", r"\text{learning rate}"),
+        ("a_b_c", r"\text{a\_b\_c}"),
+        ("α", r"\text{α}"),
+        (r"\input{/etc/passwd}", r"\text{\textbackslash{}input\{/etc/passwd\}}"),
+        ("}^2$", r"\text{\}\textasciicircum{}2\$}"),
+        ("a\nb\x00~", r"\text{a b \textasciitilde{}}"),
+        ("x^2", r"\text{x\textasciicircum{}2}"),
+    ],
+)
+def test_latex_names(label: str, latex: str) -> None:
+    assert latex_name(label) == latex
+
+
+@quietly
+@example("\\")
+@example("</svg>|{}<>\"'")
+@given(st.text(min_size=1) | st.text("\\{}$&#%_^~ \n\tx1", min_size=1))
+def test_no_label_leaves_its_place_in_latex(label: str) -> None:
+    escape = r"\\text(backslash|asciicircum|asciitilde)\{\}|\\[{}$&#%_]"
+    plain = r"[^\\{}$&#%_^~\x00-\x1f\x7f]"
+    subscript = r"\w+|\\mathrm\{\w+\}"
+    name = rf"({subscript})(_\{{({subscript})\}})?|\\text\{{({escape}|{plain})*\}}"
+    assert re.fullmatch(name, latex_name(label), re.ASCII)
+    assert formula(Value(2.0, label) ** 2) == f"{one_line(label) or 2}²"
