@@ -4,6 +4,7 @@ import html
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from tinygrad_edu import notation
@@ -129,17 +130,23 @@ def as_mathml(sections: Sequence[Section]) -> str:
     for title, equations in sections:
         parts.append(f"<p>{html.escape(title)}</p>")
         for left, right in equations:
-            math = convert(" ".join([left, *right]), display="block")
-            parts.append(re.sub(r"<mtext>.*?</mtext>", _unescaped, math))
+            words: list[str] = []
+            latex = _WORDS.sub(partial(_set_aside, words), " ".join([left, *right]))
+            math = convert(latex, display="block")
+            for i, text in enumerate(words):
+                math = math.replace(f"<mtext>{i}</mtext>", f"<mtext>{html.escape(text)}</mtext>")
+            parts.append(math)
     return "\n".join(parts)
 
 
-def _unescaped(text: re.Match[str]) -> str:
-    # The converter leaves what is escaped for LaTeX as it is.
-    plain = text[0]
-    for escaped, c in ("textasciicircum", "^"), ("textasciitilde", "~"), ("textbackslash", "\\"):
-        plain = plain.replace(rf"\{escaped}{{}}", c)
-    return re.sub(r"\\([{}$#%_]|&amp;)", r"\1", plain)
+# The converter does not know what is escaped inside \text: it gets numbers, and the words come in afterwards.
+_WORDS = re.compile(r"\\text\{((?:\\text\w+\{\}|\\[{}$&#%_]|[^{}\\])*)\}")
+_ESCAPED = {r"\textasciicircum{}": "^", r"\textasciitilde{}": "~", r"\textbackslash{}": "\\"}
+
+
+def _set_aside(words: list[str], text: re.Match[str]) -> str:
+    words.append(re.sub(r"\\text\w+\{\}|\\.", lambda c: _ESCAPED.get(c[0], c[0][1:]), text[1]))
+    return rf"\text{{{len(words) - 1}}}"
 
 
 def _latex_lines(equations: Sequence[Equation]) -> list[str]:

@@ -151,8 +151,8 @@ class Graph:
                 counts[node] = sum(counts[edge.target] for edge in self.outgoing[node])
         return counts[source]
 
-    def paths(self, source: Value, most: int) -> list[list[Edge]]:
-        """Return the ways from ``source`` to the root: all of them, or ``most`` that contribute most.
+    def paths(self, source: Value, most: int | None = None) -> list[list[Edge]]:
+        """Return the ways from ``source`` to the root: all of them, or those ``most`` that contribute most.
 
         The best ways onward from a Value are found among the best from each of its targets, so that very
         many paths take no longer than few.
@@ -165,7 +165,7 @@ class Graph:
                     for edge in self.outgoing[node]
                     for size, rest in ways[edge.target]
                 ]
-                if len(onward) > most:
+                if most is not None and len(onward) > most:
                     onward = sorted(onward, key=itemgetter(0), reverse=True)[:most]
                 ways[node] = onward
         return [_unlinked(way) for _, way in ways[source]]

@@ -60,7 +60,7 @@ class LayerGraph:
     >>> from tinygrad_edu.graph import fold
     >>> layers = LayerGraph(fold(worked_example()["E_total"], "layer"))
     >>> [layer.name for layer in layers.nodes]
-    ['i', 'out_h', 'out_o', 'target_o', 'E_total']
+    ['target_o', 'i', 'out_h', 'out_o', 'E_total']
     """
 
     def __init__(self, graph: Graph, keep: Collection[Value] = ()) -> None:

@@ -16,9 +16,11 @@ def reasons(graph: Graph, steps: Iterable[Edge]) -> list[str]:
     >>> from tinygrad_edu import Value
     >>> from tinygrad_edu.graph import fold
     >>> x = Value(8.0, "x")
-    >>> graph = fold(x.sigmoid())
+    >>> out = x.sigmoid()
+    >>> out.label = "out"
+    >>> graph = fold(out)
     >>> print(*reasons(graph, graph.edges))
-    sigmoid(x) is saturated: at x = 8 its slope is only 0.000335238.
+    out is saturated: at x = 8 its slope is only 0.000335238.
     """
     steps = list(steps)
     sentences: list[str] = []
