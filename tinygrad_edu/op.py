@@ -35,6 +35,10 @@ class DomainError(ValueError):
     tinygrad_edu.op.DomainError: log(x) with x = -0.2: log needs a positive argument
     """
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.__suppress_context__ = True  # what `from None` says, which mypyc does not hear
+
 
 class DivisionByZeroError(DomainError, ZeroDivisionError):
     """A division by zero, in a value or in a slope (which would be infinite)."""

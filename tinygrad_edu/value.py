@@ -46,7 +46,7 @@ class Value:
     # numpy scalars and arrays then leave `scalar * value` to Value.__rmul__.
     __array_ufunc__: ClassVar[None] = None
 
-    def __init__(self, data: SupportsFloat, label: str = "") -> None:
+    def __init__(self, data: SupportsFloat, label: str | None = "") -> None:
         self.data = as_float(data)
         self.grad = 0.0
         self.op: Op | None = None
@@ -61,7 +61,7 @@ class Value:
         return self._label or ""
 
     @label.setter
-    def label(self, name: str) -> None:
+    def label(self, name: str | None) -> None:
         self._label = name or ""
 
     @property
