@@ -9,14 +9,13 @@ import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from tinygrad_edu.names import look_up
 from tinygrad_edu.op import as_float
 
 Row = list[float]
 Target = float | Row
-Column = TypeVar("Column")
 
 
 @dataclass(frozen=True)
@@ -78,17 +77,13 @@ class Dataset(Sequence[tuple[Row, Target]]):
         >>> len(train), len(test)
         (80, 20)
         """
-        count = round(len(self) * fraction)
-        if not 0 < count < len(self):
-            raise ValueError(f"a fraction of {fraction} of {len(self)} examples leaves one side empty")
-        order = random.Random(seed).sample(range(len(self)), len(self))
+        first, second = split_places(len(self), fraction, seed)
+        return self._part(first), self._part(second)
 
-        def part(places: list[int]) -> Dataset:
-            return replace(
-                self, inputs=[self.inputs[i] for i in places], targets=[self.targets[i] for i in places]
-            )
-
-        return part(order[count:]), part(order[:count])
+    def _part(self, places: list[int]) -> "Dataset":
+        return replace(
+            self, inputs=[self.inputs[i] for i in places], targets=[self.targets[i] for i in places]
+        )
 
     def signed(self) -> "Dataset":
         """Return the same data with targets −1 and 1 in place of 0 and 1, as the hinge loss has them.
@@ -108,6 +103,19 @@ class Dataset(Sequence[tuple[Row, Target]]):
         [([1.0, 0.0], [1.0, 0.0]), ([0.0, 1.0], [0.0, 1.0])]
         """
         return replace(self, targets=self.inputs, classes=[])
+
+
+def split_places(count: int, fraction: float, seed: int) -> tuple[list[int], list[int]]:
+    """Return the numbers 0 … count − 1 in two lists, the second with this fraction, drawn by chance.
+
+    Raises:
+        ValueError: if one of the two would be empty.
+    """
+    size = round(count * fraction)
+    if not 0 < size < count:
+        raise ValueError(f"a fraction of {fraction} of {count} examples leaves one side empty")
+    places = random.Random(seed).sample(range(count), count)
+    return sorted(places[size:]), sorted(places[:size])
 
 
 def _target(target: Any) -> Any:

@@ -1,0 +1,224 @@
+"""Training: ``fit`` goes over the data again and again and lets an optimiser change the model.
+
+>>> from tinygrad_edu.datasets import worked_pair
+>>> from tinygrad_edu.nn import MLP
+>>> model = MLP(2, [2, 2], activation=["sigmoid", "sigmoid"], bias="shared", seed=1)
+>>> history = fit(model, worked_pair(), "half_squared_error", "sgd", epochs=3, progress=False)
+>>> history["loss"][0] > history["loss"][-1]
+True
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from tinygrad_edu import ops
+from tinygrad_edu.callbacks import Callback, History, Training
+from tinygrad_edu.datasets import split_places
+from tinygrad_edu.losses import LOSSES
+from tinygrad_edu.module import Module
+from tinygrad_edu.names import look_up
+from tinygrad_edu.op import DomainError
+from tinygrad_edu.optim import OPTIMIZERS, Optimizer
+from tinygrad_edu.value import Value, topological_order
+
+Examples = Sequence[tuple[Any, Any]]
+Loss = Callable[[Any, Any], Value]
+Metric = Callable[[Any, Any], float]
+
+
+class DivergedError(ValueError):
+    """The loss is infinite or NaN, so no gradient means anything any more.
+
+    Attributes:
+        history: what ``fit`` measured before.
+    """
+
+    history = History()
+
+
+def fit(
+    model: Module,
+    data: Examples,
+    loss: str | Loss,
+    optimizer: str | Optimizer,
+    *,
+    epochs: int = 100,
+    batch_size: int | None = None,
+    metric: str | Metric | None = None,
+    validation: Examples | float | None = None,
+    seed: int = 0,
+    callbacks: Iterable[Callback] = (),
+    history: History | None = None,
+    progress: bool = True,
+) -> History:
+    """Train a model, and return what was measured on the way.
+
+    Ctrl-C ends training early: the model keeps what it learnt, and the history is returned.
+
+    Args:
+        model: the network, or anything with parameters that maps inputs to outputs.
+        data: the examples, a ``Dataset`` or a list of pairs (inputs, target).
+        loss: a name in ``losses.LOSSES``, or a function of outputs and target that returns a Value. The
+            mean over a batch is minimised.
+        optimizer: a name in ``optim.OPTIMIZERS``, or an optimiser with the options you want.
+        epochs: how often to go over the data, those in ``history`` counted.
+        batch_size: how many examples make one step; all of them if None. Batches are drawn anew for
+            each epoch.
+        metric: "accuracy", or a function of outputs and target that returns a number, to be averaged.
+        validation: examples to measure on but not to learn from, or which fraction of ``data`` to take.
+        seed: what batches, and the fraction for validation, are drawn from.
+        callbacks: functions called with a ``Training`` after each epoch.
+        history: the history of earlier epochs, to go on from.
+        progress: show a progress bar.
+
+    Raises:
+        UnknownNameError: for an unknown loss, optimiser or metric.
+        ValueError: if there is no data, if it is not pairs, or if a number is out of its range.
+        DivergedError: if the loss becomes infinite or NaN; it names the first Value that went bad.
+    """
+    measure = _Measure(loss, metric)
+    if isinstance(optimizer, str):
+        optimizer = look_up("optimiser", optimizer, OPTIMIZERS)(model.parameters())
+    examples = _pairs(data)
+    if isinstance(validation, float):
+        kept, held_out = split_places(len(examples), validation, seed)
+        examples, validation = [examples[i] for i in kept], [examples[i] for i in held_out]
+    batch_size = len(examples) if batch_size is None else batch_size
+    if batch_size < 1:
+        raise ValueError(f"batch_size is at least 1, not {batch_size}")
+    if epochs < 0:
+        raise ValueError(f"epochs is at least 0, not {epochs}")
+    history = History() if history is None else history
+    training = Training(model, optimizer, history)
+
+    from tqdm.auto import tqdm  # heavier than all the rest of this module
+
+    batches = math.ceil(len(examples) / batch_size)
+    with tqdm(total=epochs * batches, initial=history.epochs * batches, disable=not progress) as bar:
+        try:
+            while history.epochs < epochs:
+                for batch in _batches(examples, batch_size, f"{seed} {history.epochs}"):
+                    optimizer.zero_grad()
+                    measure.batch(model, batch).backward()
+                    optimizer.step()
+                    bar.update()
+                numbers = measure.take()
+                if validation is not None:
+                    for batch in _batches(_pairs(validation), batch_size):
+                        measure.batch(model, batch)
+                    numbers |= {f"validation_{name}": number for name, number in measure.take().items()}
+                history.record(**numbers)
+                bar.set_postfix({name: f"{number:.4g}" for name, number in numbers.items()}, refresh=False)
+                for callback in callbacks:
+                    if callback(training):
+                        history.stopped = getattr(callback, "__name__", type(callback).__name__)
+                        return history
+            history.stopped = "all epochs done"
+        except KeyboardInterrupt:
+            history.stopped = "interrupted"
+        except DivergedError as error:
+            located = DivergedError(f"epoch {history.epochs + 1}: {error}")
+            located.history = history
+            raise located from None
+    return history
+
+
+def evaluate(
+    model: Module, data: Examples, loss: str | Loss, metric: str | Metric | None = None
+) -> dict[str, float]:
+    """Return the mean loss, and metric, over examples; arguments and errors as for ``fit``.
+
+    >>> from tinygrad_edu.datasets import xor
+    >>> from tinygrad_edu.nn import MLP
+    >>> evaluate(MLP(2, [2, 1], init="he", seed=1), xor(), "binary_cross_entropy", "accuracy").keys()
+    dict_keys(['loss', 'accuracy'])
+    """
+    measure = _Measure(loss, metric)
+    for example in _pairs(data):
+        measure.batch(model, [example])
+    return measure.take()
+
+
+class _Measure:
+    """Computes losses of batches, and means over all examples since the last ``take``."""
+
+    def __init__(self, loss: str | Loss, metric: str | Metric | None) -> None:
+        self._loss = look_up("loss", loss, LOSSES) if isinstance(loss, str) else loss
+        self._metric = look_up("metric", metric, METRICS) if isinstance(metric, str) else metric
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def batch(self, model: Module, batch: Examples) -> Value:
+        """Return the mean loss of a batch as a Value, and add it to the sums."""
+        try:
+            outputs = [model(inputs) for inputs, _ in batch]
+            losses = [self._loss(output, target) for output, (_, target) in zip(outputs, batch, strict=True)]
+        except DomainError as error:
+            raise DivergedError(str(error)) from None
+        total: Value = ops.sum(losses)
+        mean = total * (1.0 / len(losses)) if len(losses) > 1 else losses[0]
+        if not math.isfinite(mean.data):
+            bad = next(value for value in topological_order(mean) if not math.isfinite(value.data))
+            name = bad.label or (f"a result of {bad.op.name}" if bad.op else "an unnamed number")
+            raise DivergedError(
+                f"the loss is {mean.data}; the first Value that went bad is {name} = {bad.data}: "
+                "try a smaller learning rate, or look for bad data"
+            )
+        self._count += len(batch)
+        self._add("loss", mean.data * len(batch))
+        if self._metric is not None:
+            pairs = zip(outputs, batch, strict=True)
+            name = getattr(self._metric, "__name__", "metric")
+            self._add(name, math.fsum(self._metric(output, target) for output, (_, target) in pairs))
+        return mean
+
+    def _add(self, name: str, number: float) -> None:
+        self._sums[name] = self._sums.get(name, 0.0) + number
+
+    def take(self) -> dict[str, float]:
+        """Return the means, and start anew."""
+        means = {name: total / self._count for name, total in self._sums.items()}
+        self._sums, self._count = {}, 0
+        return means
+
+
+def _pairs(data: Examples) -> Examples:
+    examples = list(data)
+    if not examples:
+        raise ValueError("there is no data to learn from: give at least one pair (inputs, target)")
+    if not all(isinstance(example, (tuple, list)) and len(example) == 2 for example in examples):
+        raise ValueError("data is a list of pairs (inputs, target), as list(zip(X, y)) gives them")
+    return examples
+
+
+def _batches(examples: Examples, size: int, seed: str | None = None) -> list[Examples]:
+    if seed is not None and size < len(examples):
+        examples = random.Random(seed).sample(examples, len(examples))
+    return [examples[start : start + size] for start in range(0, len(examples), size)]
+
+
+# --- Metrics --------------------------------------------------------------------------------------
+
+
+def accuracy(output: Any, target: Any) -> float:
+    """Return 1.0 if the right class was found, else 0.0.
+
+    Args:
+        output: a single logit, where a positive one says class 1; or a list, whose largest says the class.
+        target: the class, 0 or 1 (or −1 or 1) for a single output; for a list, the number of the class, or
+            a list whose largest number says it.
+    """
+    if isinstance(output, Value):
+        return float((output.data > 0) == (target > 0))
+    wanted = _largest(target) if isinstance(target, (list, tuple)) else target
+    return float(_largest(output) == wanted)
+
+
+def _largest(numbers: Sequence[Any]) -> int:
+    return max(range(len(numbers)), key=lambda i: float(numbers[i]))
+
+
+METRICS: dict[str, Metric] = {"accuracy": accuracy}
+"""The metrics by name."""
