@@ -125,7 +125,7 @@ def images(rows: Sequence[Sequence[float]], columns: int = 10, ax: Axes | None =
     for place, pixels in enumerate(rows):
         top, left = place // columns * (side + 1), place % columns * (side + 1)
         for y in range(side):
-            sheet[top + y][left : left + side] = pixels[y * side : (y + 1) * side]
+            sheet[top + y][left : left + side] = map(float, pixels[y * side : (y + 1) * side])
     ax.imshow(sheet, cmap="Greys", vmin=0, vmax=1)
     ax.set_axis_off()
     return ax

@@ -71,7 +71,7 @@ def fit(
         seed: what batches, and the fraction for validation, are drawn from.
         callbacks: functions called with a ``Training`` after each epoch.
         history: the history of earlier epochs, to go on from.
-        progress: show a progress bar.
+        progress: show a progress bar, in a terminal or a notebook.
 
     Raises:
         UnknownNameError: for an unknown loss, optimiser or metric.
@@ -96,7 +96,9 @@ def fit(
     from tqdm.auto import tqdm  # heavier than all the rest of this module
 
     batches = math.ceil(len(examples) / batch_size)
-    with tqdm(total=epochs * batches, initial=history.epochs * batches, disable=not progress) as bar:
+    done = history.epochs * batches
+    hidden = None if progress else True  # None: hidden where a bar is no use, as in a log file
+    with tqdm(total=epochs * batches, initial=done, disable=hidden, unit="batch") as bar:
         try:
             while history.epochs < epochs:
                 for batch in _batches(examples, batch_size, f"{seed} {history.epochs}"):
