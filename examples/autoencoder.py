@@ -1,9 +1,9 @@
 """Autoencoders: a network whose targets are its inputs has to find a short code for them.
 
     python examples/autoencoder.py                     # 8 one-hot rows through 3 neurons
-    python examples/autoencoder.py --digits --plot .   # 64 pixels through 8 numbers, with pictures
+    python examples/autoencoder.py --digits --plot .   # 64 pixels through 2 numbers, with pictures
 
-The second needs `pip install "tinygrad_edu[datasets,plots]"` and about a minute.
+The second needs `pip install "tinygrad_edu[datasets,plots]"` and about two minutes.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def digits(epochs, plot):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--digits", action="store_true", help="compress the digits")
-    parser.add_argument("--epochs", type=int, default=30, help="for the digits")
+    parser.add_argument("--epochs", type=int, default=20, help="for the digits")
     parser.add_argument("--plot", help="directory for pictures of the digits")
     options = parser.parse_args()
     if options.digits:

@@ -279,7 +279,12 @@ def _is_number(cell: str) -> bool:
 
 
 def _number(cell: str, where: str, column: str) -> float:
-    if _is_number(cell) and math.isfinite(float(cell)):
+    if not cell:
+        problem = "the cell is empty"
+    elif not _is_number(cell):
+        problem = f"{cell[:40]!r} is not a number"
+    elif not math.isfinite(float(cell)):
+        problem = f"{cell[:40]!r} is not finite"
+    else:
         return float(cell)
-    what = f"{cell[:40]!r} is not a finite number" if cell else "the cell is empty, not a number"
-    raise ValueError(f"{where}, column {column[:40]!r}: {what}")
+    raise ValueError(f"{where}, column {column[:40]!r}: {problem}")

@@ -62,6 +62,8 @@ class Module:
         ValueError: the state does not fit MLP(1, [1]): missing: layers.0.neurons.0.b; \
 not known: layers.0.neurons.0.w.1
         """
+        if not isinstance(state, Mapping):
+            raise ValueError(f"the state is a dictionary of numbers by name, not {type(state).__name__}")
         parameters = self.named_parameters()
         numbers: dict[str, float] = {}
         unusable = []

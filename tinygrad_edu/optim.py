@@ -94,14 +94,20 @@ class Optimizer:
                 is as it was.
         """
         name = type(self).__name__
+        if not isinstance(state, Mapping):
+            raise ValueError(f"the state is a dictionary, not {type(state).__name__}")
         if state.get("optimizer") != name:
             raise ValueError(f"the state is of {state.get('optimizer')!r}, and this is {name}")
-        for key in self.memory:
-            numbers = state.get(key, [])
+        if not isinstance(state.get("steps"), int):
+            raise ValueError(f"steps is a whole number, not {state.get('steps')!r}")
+        memory = {key: state.get(key, []) for key in self.memory}
+        for key, numbers in memory.items():
+            if not isinstance(numbers, list) or not all(isinstance(x, (int, float)) for x in numbers):
+                raise ValueError(f"{key} is not a list of numbers")
             if len(numbers) != len(self.parameters):
                 raise ValueError(f"{name} has {len(self.parameters)} parameters, but {len(numbers)} {key}")
         self.steps = state["steps"]
-        self._memory = {key: list(state[key]) for key in self.memory}
+        self._memory = {key: list(numbers) for key, numbers in memory.items()}
 
 
 class SGD(Optimizer):

@@ -162,10 +162,11 @@ class _Measure:
         total: Value = ops.sum(losses)
         mean = total * (1.0 / len(losses)) if len(losses) > 1 else losses[0]
         if not math.isfinite(mean.data):
-            bad = next(value for value in topological_order(mean) if not math.isfinite(value.data))
-            name = bad.label or (f"a result of {bad.op.name}" if bad.op else "an unnamed number")
+            bad = [value for value in topological_order(mean) if not math.isfinite(value.data)]
+            first = next((value for value in bad if value.label), bad[0])
+            name = first.label or (f"a result of {first.op.name}" if first.op else "an unnamed number")
             raise DivergedError(
-                f"the loss is {mean.data}; the first Value that went bad is {name} = {bad.data}: "
+                f"the loss is {mean.data}; the first Value that went bad is {name} = {first.data}: "
                 "try a smaller learning rate, or look for bad data"
             )
         self._count += len(batch)
