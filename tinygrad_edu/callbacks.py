@@ -121,6 +121,9 @@ def resume(path: str | os.PathLike[str], model: Module, optimizer: Optimizer) ->
         ValueError: if it is no checkpoint, or does not fit; model and optimiser are as they were.
     """
     content = files.read_json(path, keys=("state", "optimizer", "history"))
+    history = content["history"]
+    if not isinstance(history, dict) or not all(isinstance(numbers, list) for numbers in history.values()):
+        raise ValueError(f"{path} is no checkpoint: its history is not lists of numbers")
     before = optimizer.state_dict()
     optimizer.load_state_dict(content["optimizer"])
     try:
@@ -128,4 +131,4 @@ def resume(path: str | os.PathLike[str], model: Module, optimizer: Optimizer) ->
     except ValueError:
         optimizer.load_state_dict(before)
         raise
-    return History(content["history"])
+    return History(history)

@@ -83,15 +83,16 @@ def fit(
         optimizer = look_up("optimiser", optimizer, OPTIMIZERS)(model.parameters())
     examples = _pairs(data)
     if isinstance(validation, float):
-        kept, held_out = split_places(len(examples), validation, seed)
-        examples, validation = [examples[i] for i in kept], [examples[i] for i in held_out]
+        places, others = split_places(len(examples), validation, seed)
+        examples, validation = [examples[i] for i in places], [examples[i] for i in others]
+    held_out = [] if validation is None else _pairs(validation)
     batch_size = len(examples) if batch_size is None else batch_size
     if batch_size < 1:
         raise ValueError(f"batch_size is at least 1, not {batch_size}")
     if epochs < 0:
         raise ValueError(f"epochs is at least 0, not {epochs}")
     history = History() if history is None else history
-    training = Training(model, optimizer, history)
+    training, callbacks = Training(model, optimizer, history), list(callbacks)
 
     from tqdm.auto import tqdm  # heavier than all the rest of this module
 
@@ -107,10 +108,9 @@ def fit(
                     optimizer.step()
                     bar.update()
                 numbers = measure.take()
-                if validation is not None:
-                    for batch in _batches(_pairs(validation), batch_size):
-                        measure.batch(model, batch)
-                    numbers |= {f"validation_{name}": number for name, number in measure.take().items()}
+                for batch in _batches(held_out, batch_size):
+                    measure.batch(model, batch)
+                numbers |= {f"validation_{name}": number for name, number in measure.take().items()}
                 history.record(**numbers)
                 bar.set_postfix({name: f"{number:.4g}" for name, number in numbers.items()}, refresh=False)
                 for callback in callbacks:
@@ -121,9 +121,8 @@ def fit(
         except KeyboardInterrupt:
             history.stopped = "interrupted"
         except DivergedError as error:
-            located = DivergedError(f"epoch {history.epochs + 1}: {error}")
-            located.history = history
-            raise located from None
+            error.args, error.history = (f"epoch {history.epochs + 1}: {error}",), history
+            raise
     return history
 
 
