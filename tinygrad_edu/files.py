@@ -23,8 +23,8 @@ def write_whole(path: str | os.PathLike[str], text: str) -> None:
         os.replace(temporary, target)
     except BaseException as error:  # an interrupt too: leave nothing half-written behind
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            error.filename, error.filename2 = str(target), None
+        if isinstance(error, OSError):  # name the file that was asked for
+            raise OSError(error.errno, error.strerror, str(target)) from None
         raise
 
 
