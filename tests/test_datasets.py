@@ -100,6 +100,13 @@ def test_slices_signs_and_autoencoding():
         data.signed().signed()
 
 
+def test_arrays_are_taken_too():
+    numpy = pytest.importorskip("numpy", reason="to make arrays")
+    data = Dataset(numpy.array([[1, 2], [3, 4]]), numpy.array([0, 1]))
+    assert list(data) == [([1.0, 2.0], 0.0), ([3.0, 4.0], 1.0)]
+    assert Dataset(numpy.eye(2), numpy.eye(2)) == one_hot(2)
+
+
 @pytest.mark.parametrize(
     ("inputs", "targets", "error", "message"),
     [

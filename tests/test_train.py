@@ -125,6 +125,7 @@ def test_metrics():
     assert accuracy(Value(0.2), 0) == accuracy(Value(-3.0), 1) == 0.0
     logits = [Value(0.0), Value(2.0), Value(1.0)]
     assert (accuracy(logits, 1), accuracy(logits, 2), accuracy(logits, [0.0, 1.0, 0.0])) == (1.0, 0.0, 1.0)
+    assert (accuracy(Value(-0.2).sigmoid(), 1), accuracy(Value(0.2).sigmoid(), 1)) == (0.0, 1.0)
     model = MLP(2, [4, 1], "tanh", seed=0)
     history = quick(model, xor(), epochs=1, metric="accuracy", validation=xor())
     assert list(history) == ["loss", "accuracy", "validation_loss", "validation_accuracy"]

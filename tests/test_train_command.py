@@ -3,6 +3,7 @@
 import argparse
 import json
 import signal
+import sys
 
 import pytest
 
@@ -104,6 +105,12 @@ def test_without_matplotlib_there_is_a_hint_and_no_plot(tmp_path, capsys, monkey
     run("xor", "--hidden", "2", "--epochs", 1)
     assert 'no plot was made; to get one: pip install "tinygrad_edu[plots]"' in capsys.readouterr().out
     assert files_in(tmp_path) == ["xor_model.json"]
+
+
+def test_without_scikit_learn_the_digits_are_a_clear_error(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ValueError, match=r'pip install "tinygrad_edu\[datasets\]"'):
+        run("digits")
 
 
 @pytest.mark.parametrize(

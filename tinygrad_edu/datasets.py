@@ -7,7 +7,7 @@ import csv
 import math
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -121,7 +121,7 @@ def split_places(count: int, fraction: float, seed: int) -> tuple[list[int], lis
 def _target(target: Any) -> Any:
     if isinstance(target, int) and not isinstance(target, bool):
         return target  # the number of a class stays whole
-    return [as_float(x) for x in target] if isinstance(target, Sequence) else as_float(target)
+    return [as_float(x) for x in target] if isinstance(target, Iterable) else as_float(target)
 
 
 def _expect_even(what: str, rows: Sequence[Sequence[float]]) -> None:

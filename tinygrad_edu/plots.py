@@ -9,6 +9,7 @@ from typing import Any
 
 from tinygrad_edu.datasets import Dataset
 from tinygrad_edu.module import Module
+from tinygrad_edu.train import predicted_class
 
 try:
     import matplotlib.pyplot as plt
@@ -62,15 +63,12 @@ def layers_over_time(history: Mapping[str, Sequence[float]], axes: Any = None) -
     return axes
 
 
-def decision_boundary(
-    model: Module, data: Dataset, threshold: float = 0.0, steps: int = 60, ax: Axes | None = None
-) -> Axes:
+def decision_boundary(model: Module, data: Dataset, steps: int = 60, ax: Axes | None = None) -> Axes:
     """Plot which class a model of two inputs finds where, with the examples on top.
 
     Args:
         model: a network of two inputs, with one output or one for each class.
         data: the examples.
-        threshold: above it a single output says class 1; 0 for logits, 0.5 for probabilities.
         steps: how many points in each direction are tried.
         ax: the axes to draw into.
 
@@ -83,9 +81,11 @@ def decision_boundary(
         )
     ax = ax or plt.subplots(layout="constrained")[1]
     xs, ys = (_span([row[i] for row in data.inputs], steps) for i in (0, 1))
-    classes = [[_class(model([x, y]), threshold) for x in xs] for y in ys]
+    classes = [[predicted_class(model([x, y])) for x in xs] for y in ys]
     ax.contourf(xs, ys, classes, levels=[k - 0.5 for k in range(9)], colors=COLOURS, alpha=0.25)
-    _scatter(ax, data.inputs, [_class(target, 0.0) for target in data.targets], data.classes)
+    several = len(set(data.targets)) > 2  # else 0 and 1, or −1 and 1
+    kinds = [int(target) if several else predicted_class(target) for target in data.targets]
+    _scatter(ax, data.inputs, kinds, data.classes)
     names = data.columns or ["i1", "i2"]
     ax.set(xlabel=names[0], ylabel=names[1], title="decision boundary")
     return ax
@@ -145,9 +145,3 @@ def _span(numbers: Sequence[float], steps: int) -> list[float]:
     low, high = min(numbers), max(numbers)
     margin = 0.1 * (high - low) or 1.0
     return [low - margin + (high - low + 2 * margin) * i / (steps - 1) for i in range(steps)]
-
-
-def _class(output: Any, threshold: float) -> int:
-    if isinstance(output, Sequence):
-        return max(range(len(output)), key=lambda i: float(output[i]))
-    return int(output) if isinstance(output, int) and output > 1 else int(float(output) > threshold)

@@ -204,22 +204,32 @@ def _batches(examples: Examples, size: int, seed: str | None = None) -> list[Exa
 # --- Metrics --------------------------------------------------------------------------------------
 
 
-def accuracy(output: Any, target: Any) -> float:
-    """Return 1.0 if the right class was found, else 0.0.
+def predicted_class(output: Any) -> int:
+    """Return which class an output stands for.
 
     Args:
-        output: a single logit, where a positive one says class 1; or a list, whose largest says the class.
-        target: the class, 0 or 1 (or −1 or 1) for a single output; for a list, the number of the class, or
-            a list whose largest number says it.
+        output: a list with one number for each class, of which the largest counts; or a single output,
+            which says 1 if it is positive, or more than a half where it comes out of a sigmoid, else 0.
+
+    >>> predicted_class([0.1, 2.0, -1.0]), predicted_class(Value(0.2)), predicted_class(Value(-1.0).sigmoid())
+    (1, 1, 0)
     """
-    if isinstance(output, Value):
-        return float((output.data > 0) == (target > 0))
-    wanted = _largest(target) if isinstance(target, (list, tuple)) else target
-    return float(_largest(output) == wanted)
+    if hasattr(output, "__len__"):
+        return max(range(len(output)), key=lambda place: float(output[place]))
+    return int(float(output) > (0.5 if getattr(output, "op", None) is ops.sigmoid else 0.0))
 
 
-def _largest(numbers: Sequence[Any]) -> int:
-    return max(range(len(numbers)), key=lambda i: float(numbers[i]))
+def accuracy(output: Any, target: Any) -> float:
+    """Return 1.0 if ``predicted_class`` of the output is the right one, else 0.0.
+
+    Args:
+        output: the output or the outputs for one example.
+        target: the class of a single output, 0 or 1 (or −1 or 1); for a list of outputs the number of the
+            class, or a list whose largest number says it.
+    """
+    single = not hasattr(output, "__len__")
+    wanted = predicted_class(target) if single or hasattr(target, "__len__") else target
+    return float(predicted_class(output) == wanted)
 
 
 METRICS: dict[str, Metric] = {"accuracy": accuracy}

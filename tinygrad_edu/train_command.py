@@ -101,7 +101,10 @@ def run(args: argparse.Namespace) -> None:
 
 def _classic(name: str, seed: int) -> Dataset:
     make: Any = look_up("data set", name, DATASETS)
-    data: Dataset = make(200, seed=seed) if name in ("circles", "moons", "spirals") else make()
+    try:
+        data: Dataset = make(200, seed=seed) if name in ("circles", "moons", "spirals") else make()
+    except ImportError as error:  # the digits need an extra
+        raise ValueError(str(error)) from None
     return data
 
 
