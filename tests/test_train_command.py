@@ -129,8 +129,8 @@ def test_without_scikit_learn_the_digits_are_a_clear_error(monkeypatch):
         (["moons", "--activation", "tan_h"], UnknownNameError, "no activation 'tan_h': did you mean tanh"),
         (["moons", "--optimizer", "adams"], UnknownNameError, "no optimiser 'adams': did you mean adam"),
         (["moons", "--learning-rate", "-1"], ValueError, "learning_rate is at least 0"),
-        (["moons", "--batch-size", "0"], ValueError, "batch_size is at least 1"),
-        (["moons", "--epochs", "-3"], ValueError, "epochs is at least 0"),
+        (["moons", "--batch-size", "0"], ValueError, "batch_size is a whole number of at least 1"),
+        (["moons", "--epochs", "-3"], ValueError, "epochs is a whole number of at least 0"),
         (
             ["moons", "--save", "none/model.json"],
             ValueError,

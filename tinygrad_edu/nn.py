@@ -271,7 +271,9 @@ class MLP(Module):
 
 
 def _generator(seed: Seed) -> Any:
-    return random.Random(seed) if isinstance(seed, int) else seed or random
+    if seed is None:
+        return random
+    return seed if hasattr(seed, "gauss") else random.Random(seed)
 
 
 def _expect_size(what: str, size: int) -> None:

@@ -76,21 +76,26 @@ def fit(
     Raises:
         UnknownNameError: for an unknown loss, optimiser or metric.
         ValueError: if there is no data, if it is not pairs, or if a number is out of its range.
+        TypeError: if ``optimizer`` is something else.
         DivergedError: if the loss becomes infinite or NaN; it names the first Value that went bad.
     """
     measure = _Measure(loss, metric)
     if isinstance(optimizer, str):
         optimizer = look_up("optimiser", optimizer, OPTIMIZERS)(model.parameters())
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            "optimizer is a name, as in 'adam', or an optimiser, as in Adam(model.parameters(), 0.01), "
+            f"not {optimizer!r}"
+        )
     examples = _pairs(data)
-    if isinstance(validation, float):
+    if isinstance(validation, (int, float)):
         places, others = split_places(len(examples), validation, seed)
         examples, validation = [examples[i] for i in places], [examples[i] for i in others]
     held_out = [] if validation is None else _pairs(validation)
     batch_size = len(examples) if batch_size is None else batch_size
-    if batch_size < 1:
-        raise ValueError(f"batch_size is at least 1, not {batch_size}")
-    if epochs < 0:
-        raise ValueError(f"epochs is at least 0, not {epochs}")
+    for name, number, least in (("batch_size", batch_size, 1), ("epochs", epochs, 0)):
+        if not isinstance(number, int) or number < least:
+            raise ValueError(f"{name} is a whole number of at least {least}, not {number!r}")
     history = History() if history is None else history
     training, callbacks = Training(model, optimizer, history), list(callbacks)
 

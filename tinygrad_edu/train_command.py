@@ -1,6 +1,7 @@
 """``tinygrad-edu train``: train a network on a classic data set or on a CSV file, from the command line."""
 
 import argparse
+import math
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,7 +28,8 @@ def add_parser(subparsers: Any) -> None:
     Args:
         subparsers: what ``ArgumentParser.add_subparsers`` returned.
     """
-    parser = subparsers.add_parser("train", help="train a network", description=__doc__)
+    what = "train a network on a classic data set or on a CSV file"
+    parser = subparsers.add_parser("train", help=what, description=f"{what.capitalize()}.")
     parser.set_defaults(run=run)
     add = parser.add_argument
     add("dataset", nargs="?", help=f"one of {', '.join(DATASETS)}")
@@ -161,8 +163,8 @@ class _Scaling:
 
 
 def _mean_and_deviation(numbers: Any) -> tuple[float, float]:
-    mean = sum(numbers) / len(numbers)
-    deviation = (sum((x - mean) ** 2 for x in numbers) / len(numbers)) ** 0.5
+    mean = math.fsum(numbers) / len(numbers)
+    deviation = math.sqrt(math.fsum((x - mean) ** 2 for x in numbers) / len(numbers))
     return mean, deviation or 1.0
 
 
