@@ -16,7 +16,7 @@ from typing import Any, Literal, SupportsFloat
 from tinygrad_edu import ops
 from tinygrad_edu.module import Module
 from tinygrad_edu.names import look_up
-from tinygrad_edu.op import TABLE, Family, Reduction
+from tinygrad_edu.op import TABLE, Family
 from tinygrad_edu.value import Value
 
 __all__ = ["ACTIVATIONS", "INITIALISERS", "MLP", "Layer", "Module", "Neuron"]
@@ -29,10 +29,7 @@ Inputs = Sequence[Value | SupportsFloat]
 def _activations() -> dict[str, Callable[[Value], Value]]:
     found: dict[str, Callable[[Value], Value]] = {"linear": lambda net: net}
     for name, entry in TABLE.items():
-        if isinstance(entry, Family):
-            takes_one = entry.default is not None
-        else:
-            takes_one = not isinstance(entry, Reduction) and len(entry.samples[0]) == 1
+        takes_one = entry.default is not None if isinstance(entry, Family) else len(entry.samples[0]) == 1
         if takes_one and hasattr(Value, name):
             found[name] = getattr(Value, name)
     return found
