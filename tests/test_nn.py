@@ -1,7 +1,9 @@
 """Networks: what they compute, how their parameters are named, saved and loaded."""
 
+import copy
 import json
 import math
+import pickle
 import random
 
 import pytest
@@ -256,6 +258,16 @@ def test_saving_and_loading_is_exact(tmp_path):
     assert other.state_dict() == model.state_dict()
     assert json.loads(path.read_text())["model"] == repr(model)
     assert [file.name for file in tmp_path.iterdir()] == ["model.json"]
+
+
+def test_copies_and_pickles_are_independent():
+    model = MLP(2, [3, 1], bias="shared", seed=1)
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert twin.state_dict() == model.state_dict()
+        assert twin([0.5, 1.0]).data == model([0.5, 1.0]).data
+        twin.layers[0].b.data = 7.0
+        assert model.layers[0].b.data == 0.0
+        assert twin.layers[0].neurons[2].b.data == 7.0
 
 
 def test_a_model_that_cannot_be_saved_leaves_the_old_file(tmp_path):

@@ -26,8 +26,12 @@ Seed = int | random.Random | None
 Inputs = Sequence[Value | SupportsFloat]
 
 
+def _linear(net: Value) -> Value:
+    return net
+
+
 def _activations() -> dict[str, Callable[[Value], Value]]:
-    found: dict[str, Callable[[Value], Value]] = {"linear": lambda net: net}
+    found: dict[str, Callable[[Value], Value]] = {"linear": _linear}
     for name, entry in TABLE.items():
         takes_one = entry.default is not None if isinstance(entry, Family) else len(entry.samples[0]) == 1
         if takes_one and hasattr(Value, name):
