@@ -47,13 +47,12 @@ def flow(amount: float, largest: float) -> dict[str, str]:
 
 
 def stylesheet(scope: str) -> str:
-    """Return the CSS of one drawing: bold names, and what changes on a dark page.
+    """Return the CSS of one drawing: what changes on a dark page.
 
     Args:
         scope: the id of the drawing's svg element; the rules reach nothing else in a page.
     """
     rules = f"""
-#S .node text:first-of-type {{ font-weight: bold }}
 @media (prefers-color-scheme: dark) {{
 #S .node path, #S .node polygon {{ fill: {DARK_FILL} }}
 #S .graph > text, #S .plain text, #S .path text {{ fill: {DARK_TEXT} }}
