@@ -102,7 +102,7 @@ def page(svg: str) -> bytes:
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>Graph</title>
+<title>The graph of a computation</title>
 <style>
 :root {{ color-scheme: light dark }}
 svg {{ max-width: 100%; height: auto }}
