@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_STEPS = 200  # four minutes
 PAUSE = 4  # the last picture stays for as many steps before all begins again
 LONGEST_EQUATION = 120
-MARK = re.compile(r'(class="[^"]*)\bt(\d+)-(\d+)"(?: opacity="0")?')
+MARK = re.compile(r'(class="[^"]*)\bt(\d+)-(\d+)"(?: visibility="hidden")?')
 
 
 class Step(NamedTuple):
@@ -118,11 +118,13 @@ class Animation:
         Raises:
             ValueError: if there are more steps than one can watch.
         """
-        moments = len(self.steps) + PAUSE
+        moments = self._moments
         rules = []
         for start, end in sorted({(int(mark[2]), int(mark[3])) for mark in MARK.finditer(self._marked)}):
-            opacity = {0: 0, start: 1, end: 0}
-            frames = [f"{100 * k / moments:.6g}% {{ opacity: {opacity[k]} }}" for k in opacity if k < moments]
+            states = {0: "hidden", start: "visible", end: "hidden"}
+            frames = [
+                f"{100 * k / moments:.6g}% {{ visibility: {states[k]} }}" for k in states if k < moments
+            ]
             name = f"{self._scope}-t{start}-{end}"
             rules += [
                 f"@keyframes {name} {{ {' '.join(frames)} }}",
@@ -138,9 +140,12 @@ class Animation:
         Args:
             step: counted from 0; ``len(steps)`` gives the last picture, after all steps.
         """
-        return MARK.sub(
-            lambda mark: f'{mark[1]}" opacity="{int(int(mark[2]) <= step < int(mark[3]))}"', self._marked
-        )
+
+        def still(mark: re.Match[str]) -> str:
+            visibility = "visible" if int(mark[2]) <= step < int(mark[3]) else "hidden"
+            return f'{mark[1]}" visibility="{visibility}"'
+
+        return MARK.sub(still, self._marked)
 
     def save(self, path: str | os.PathLike[str], *, dpi: float = 96) -> "Path":
         """Write the animation to a file, whole or not at all, and return its path.
@@ -176,10 +181,13 @@ class Animation:
                 f"an animation of {len(self.steps):,} steps is more than one can watch ({MOST_STEPS}):"
                 " give wrt, or use detail='named' with labels only on the Values that matter"
             )
-        gradients = {step.receiver: step.grad for step in self.steps if step.receiver}
-        # The layout must leave room for the longest caption.
-        widest = [max(lines, key=len) for lines in zip(*self._captions, strict=True)]
-        return dot.source(self.graph, self.wrt, gradients=gradients, caption=widest)
+        # The layout must leave room for the longest sum in each node, and for the longest caption.
+        gradients: dict[Value, float] = {}
+        for step in sorted(self.steps, key=lambda step: len(dot.digits(step.grad))):
+            if step.receiver:
+                gradients[step.receiver] = step.grad
+        caption = [max(lines, key=len) for lines in zip(*self._captions, strict=True)]
+        return dot.source(self.graph, self.wrt, gradients=gradients, caption=caption)
 
     @cached_property
     def _scope(self) -> str:
@@ -205,11 +213,10 @@ class Animation:
         products = sum(step.edge is not None for step in self.steps)
         gradients = len({step.receiver for step in self.steps} - {None})
         if self.wrt is None:
-            end = f"the gradients of {root} are known", f"{gradients} gradients, by {products} products."
+            result = f"{gradients} gradients by {products} products, each computed once"
         else:
-            derivative = f"∂{root}/∂{self._names[self.wrt]}"
-            end = f"{derivative} is known", f"{derivative} = {dot.digits(self.graph.adjoint[self.wrt])}"
-        return [*captions, (f"Done: {end[0]}", end[1])]
+            result = f"∂{root}/∂{self._names[self.wrt]} = {dot.digits(self.graph.adjoint[self.wrt])}"
+        return [*captions, ("Done", result)]
 
     @cached_property
     def _moments(self) -> int:
@@ -217,8 +224,8 @@ class Animation:
         return len(self.steps) + PAUSE
 
     def _mark(self, start: int, end: int, classes: str = "") -> str:
-        opacity = "" if end == self._moments else ' opacity="0"'
-        return f'class="{classes}t{start}-{end}"{opacity}'
+        hidden = "" if end == self._moments else ' visibility="hidden"'
+        return f'class="{classes}t{start}-{end}"{hidden}'
 
     @cached_property
     def _marked(self) -> str:
@@ -263,7 +270,7 @@ class Animation:
         for row, changes in zip(rows, (data, grad), strict=False):
             if changes:
                 group = group.replace(row, self._row_states(row, changes))
-        for row in rows[2:]:  # the product that stands beside wrt
+        for row in rows[3:]:  # the right side of ∂root/∂wrt = …
             group = group.replace(row, _with(row, self._mark(len(self.steps), self._moments)))
         return group + outlines
 
@@ -307,7 +314,7 @@ def _with(element: str, attributes: str) -> str:
     return re.sub(r"^<\w+", rf"\g<0> {attributes}", element)
 
 
-def _colored(shapes: str, color: str, width: float = 4) -> str:
+def _colored(shapes: str, color: str, width: float = 3) -> str:
     """Return lines in another colour and width, and arrowheads in that colour."""
     shapes = re.sub(r' (?:fill|stroke|stroke-\w+)="[^"]*"', "", shapes)
     shapes = shapes.replace("<path", f'<path fill="none" stroke="{color}" stroke-width="{width:g}"')

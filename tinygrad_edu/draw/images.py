@@ -7,6 +7,7 @@ reckons with, and every sign that a picture needs, ∂ × − – and ₀ to ₉
 import html
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -30,25 +31,10 @@ def png(svg: str, dpi: float = 96, transparent: bool = False) -> bytes:
         ValueError: if ``dpi`` is not positive, or makes the picture larger than memory allows.
         NoEngineError: if the extra "images" is not installed.
     """
-    _check_size(svg, dpi)
     with _extra("png"):
-        import resvg_py
-        from fontTools.ttLib import TTFont
-        from PIL import Image
-
-        font_file = _font_file()
-    with TTFont(font_file) as font:
-        covered = font.getBestCmap().keys()
-    pixels = resvg_py.svg_to_bytes(
-        svg_string=_in_font(svg),
-        dpi=dpi,
-        background=None if transparent else "white",
-        font_files=[font_file],
-        # The machine's fonts are asked only for what Arimo has not, a label in Chinese perhaps.
-        skip_system_fonts=covered >= set(map(ord, _text(svg))),
-    )
+        image = _raster(svg, dpi, transparent)
     content = io.BytesIO()
-    Image.open(io.BytesIO(pixels)).save(content, "png", dpi=(dpi, dpi))
+    image.save(content, "png", dpi=(dpi, dpi))
     return content.getvalue()
 
 
@@ -64,10 +50,19 @@ def gif(frames: Sequence[str], seconds: Sequence[float], dpi: float = 96) -> byt
         ValueError, NoEngineError: as for ``png``.
     """
     with _extra("gif"):
+        images = [_raster(frame, dpi).convert("RGB") for frame in frames]
         from PIL import Image
-    # A picture has few colours, and one palette for all frames keeps them from flickering.
-    images = [Image.open(io.BytesIO(png(frame, dpi))).convert("RGB") for frame in frames]
-    palette = images[-1].quantize(256)
+
+    # One palette for all frames keeps them from flickering: the colours that take most room in them, of
+    # those that look alike only one, because Pillow does not find the nearest colour more exactly.
+    colors: Counter[tuple[int, ...]] = Counter()
+    for image in images:
+        colors.update({color: count for count, color in image.getcolors(image.width * image.height)})
+    distinct: dict[tuple[int, ...], tuple[int, ...]] = {}
+    for color, _ in colors.most_common():
+        distinct.setdefault(tuple(channel >> 3 for channel in color), color)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([channel for color in list(distinct.values())[:256] for channel in color])
     first, *others = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     content = io.BytesIO()
     milliseconds = [round(1000 * duration) for duration in seconds]
@@ -110,6 +105,26 @@ svg {{ max-width: 100%; height: auto }}
 {svg}</html>
 """
     return text.encode()
+
+
+def _raster(svg: str, dpi: float, transparent: bool = False) -> Any:
+    """Return a picture as an image of Pillow."""
+    _check_size(svg, dpi)
+    import resvg_py
+    from fontTools.ttLib import TTFont
+    from PIL import Image
+
+    with TTFont(_font_file()) as font:
+        covered = font.getBestCmap().keys()
+    pixels = resvg_py.svg_to_bytes(
+        svg_string=_in_font(svg),
+        dpi=dpi,
+        background=None if transparent else "white",
+        font_files=[_font_file()],
+        # The machine's fonts are asked only for what Arimo has not, a label in Chinese perhaps.
+        skip_system_fonts=covered >= set(map(ord, _text(svg))),
+    )
+    return Image.open(io.BytesIO(pixels))
 
 
 @cache
