@@ -186,8 +186,9 @@ class Animation:
         for step in sorted(self.steps, key=lambda step: len(dot.digits(step.grad))):
             if step.receiver:
                 gradients[step.receiver] = step.grad
-        caption = [max(lines, key=len) for lines in zip(*self._captions, strict=True)]
-        return dot.source(self.graph, self.wrt, gradients=gradients, caption=caption)
+        title, equation = (max(lines, key=len) for lines in zip(*self._captions, strict=True))
+        title += "x" * (len(title) // 10)  # it is bold, and the layout knows only the plain widths
+        return dot.source(self.graph, self.wrt, gradients=gradients, caption=[title, equation])
 
     @cached_property
     def _scope(self) -> str:
