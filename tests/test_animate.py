@@ -98,6 +98,10 @@ def test_forward_steps_compute_every_value_after_its_arguments(example):
     assert example["E_total"] in known
 
 
+def test_a_step_in_a_list_reads_well():
+    assert repr(animate(Value(3.0, "x")).steps) == "[<Step: x.grad = 1>]"
+
+
 def test_each_use_of_a_value_is_an_addition():
     x = Value(3.0, "x")
     y = x * x
@@ -228,6 +232,12 @@ def test_too_many_steps_to_watch(tmp_path):
         animation.save(tmp_path / "long.svg")
     assert not list(tmp_path.iterdir())
     assert set(animation._repr_mimebundle_()) == {"text/plain"}
+
+
+@pytest.mark.parametrize("step", [-1, 2])
+def test_no_such_frame(step):
+    with pytest.raises(IndexError, match=f"no step {step}"):
+        animate(Value(1.0, "x")).frame(step)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])

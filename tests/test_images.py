@@ -8,6 +8,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+import resvg_py
 from PIL import Image
 from pypdf import PdfReader
 
@@ -121,6 +122,20 @@ def test_a_zero_edge_is_dashed():
     assert "stroke-dasharray" in drawing.svg
     (page,) = PdfReader(io.BytesIO(images.pdf(drawing.svg))).pages
     assert re.search(rb"\[[\d. ]*\d[\d. ]*\] \d+ d\b", page.get_contents().get_data())
+
+
+@pytest.mark.parametrize(("label", "is_covered"), [("w₅ ∂ Ж", True), ("漢字", False)])
+def test_the_fonts_of_the_machine_are_asked_only_for_signs_that_arimo_has_not(monkeypatch, label, is_covered):
+    asked = []
+    drawn = resvg_py.svg_to_bytes
+
+    def recorded(**options):
+        asked.append(not options["skip_system_fonts"])
+        return drawn(**options)
+
+    monkeypatch.setattr(resvg_py, "svg_to_bytes", recorded)
+    images.png(draw(Value(1.0, label)).svg)
+    assert asked == [not is_covered]
 
 
 def test_html_stands_alone(w1, tmp_path):

@@ -66,6 +66,9 @@ class Step(NamedTuple):
     def __str__(self) -> str:
         return self.equation(self.names)
 
+    def __repr__(self) -> str:
+        return f"<Step: {self}>"
+
     def title(self, names: Names) -> str:
         """Return in words, and in these names, what happens."""
         node = names[self.node]
@@ -139,7 +142,13 @@ class Animation:
 
         Args:
             step: counted from 0; ``len(steps)`` gives the last picture, after all steps.
+
+        Raises:
+            IndexError: if there is no such step.
+            ValueError: if there are more steps than one can watch.
         """
+        if not 0 <= step <= len(self.steps):
+            raise IndexError(f"there is no step {step}: the last picture is {len(self.steps)}")
 
         def still(mark: re.Match[str]) -> str:
             visibility = "visible" if int(mark[2]) <= step < int(mark[3]) else "hidden"

@@ -7,12 +7,12 @@ reckons with, and every sign that a picture needs, ∂ × − – and ₀ to ₉
 import html
 import io
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from tinygrad_edu.draw import theme
 from tinygrad_edu.draw.render import NoEngineError
 
 FONT = "Arimo"
@@ -50,24 +50,31 @@ def gif(frames: Sequence[str], seconds: Sequence[float], dpi: float = 96) -> byt
         ValueError, NoEngineError: as for ``png``.
     """
     with _extra("gif"):
-        images = [_raster(frame, dpi).convert("RGB") for frame in frames]
         from PIL import Image
 
-    # One palette for all frames keeps them from flickering: the colours that take most room in them, of
-    # those that look alike only one, because Pillow does not find the nearest colour more exactly.
-    colors: Counter[tuple[int, ...]] = Counter()
-    for image in images:
-        colors.update({color: count for count, color in image.getcolors(image.width * image.height)})
-    distinct: dict[tuple[int, ...], tuple[int, ...]] = {}
-    for color, _ in colors.most_common():
-        distinct.setdefault(tuple(channel >> 3 for channel in color), color)
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([channel for color in list(distinct.values())[:256] for channel in color])
-    first, *others = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+        palette = Image.new("P", (1, 1))
+        palette.putpalette([channel for color in _palette() for channel in color])
+        first, *others = [
+            _raster(frame, dpi).convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
+            for frame in frames
+        ]
     content = io.BytesIO()
     milliseconds = [round(1000 * duration) for duration in seconds]
     first.save(content, "gif", save_all=True, append_images=others, duration=milliseconds, loop=0)
     return content.getvalue()
+
+
+def _palette() -> list[tuple[int, ...]]:
+    """Return white, the colours of the theme, and what lies between them at smoothed edges."""
+    inks = [theme.POSITIVE, theme.NEGATIVE, theme.ACTIVE, theme.TEXT, theme.LINE]
+    inks += [theme.FAINT_TEXT, theme.FAINT_LINE]
+    distinct: dict[tuple[int, ...], tuple[int, ...]] = {}
+    for share in (0, 1, *(i / 20 for i in range(1, 20))):
+        for ink in inks:
+            color = tuple(round(255 + (channel - 255) * share) for channel in bytes.fromhex(ink[1:]))
+            # Of colours that look alike only one: Pillow finds the nearest no more exactly than this.
+            distinct.setdefault(tuple(channel >> 3 for channel in color), color)
+    return list(distinct.values())
 
 
 def pdf(svg: str) -> bytes:
