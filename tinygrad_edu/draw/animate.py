@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tinygrad_edu.draw import dot, render, theme
+from tinygrad_edu.draw.view import view
 from tinygrad_edu.graph import Detail, Edge, Graph, fold
 from tinygrad_edu.notation import Names, formula
 from tinygrad_edu.op import PRODUCT, SIGN, Term
@@ -188,16 +189,19 @@ class Animation:
         if len(self.steps) > MOST_STEPS:
             raise ValueError(
                 f"an animation of {len(self.steps):,} steps is more than one can watch ({MOST_STEPS}):"
-                " give wrt, or use detail='named' with labels only on the Values that matter"
+                " give wrt or a coarser detail"
             )
         # The layout must leave room for the longest sum in each node, and for the longest caption.
-        gradients: dict[Value, float] = {}
-        for step in sorted(self.steps, key=lambda step: len(dot.digits(step.grad))):
-            if step.receiver:
-                gradients[step.receiver] = step.grad
-        title, equation = (max(lines, key=len) for lines in zip(*self._captions, strict=True))
+        longest: dict[Value | None, str] = {}
+        for step in self.steps:
+            longest[step.receiver] = max(longest.get(step.receiver, "–"), dot.digits(step.grad), key=len)
+        nodes, lines = view(self.graph, () if self.wrt is None else (self.wrt,))
+        for node, shown in zip(self.graph.nodes, nodes, strict=True):
+            if not node.is_constant:
+                shown.rows[2] = f"grad {longest.get(node, '–')}"
+        title, equation = (max(texts, key=len) for texts in zip(*self._captions, strict=True))
         title += "x" * (len(title) // 10)  # it is bold, and the layout knows only the plain widths
-        return dot.source(self.graph, self.wrt, gradients=gradients, caption=[title, equation])
+        return dot.source(nodes, lines, title=f"{title}\n{equation}")
 
     @cached_property
     def _scope(self) -> str:
