@@ -44,7 +44,7 @@ def visible_texts(svg: str) -> list[str]:
     return shown
 
 
-@pytest.mark.parametrize("detail", ["ops", "named"])
+@pytest.mark.parametrize("detail", ["ops", "named", "neuron", "layer"])
 def test_replaying_the_steps_is_backward(detail):
     example = worked_example()
     gradients = replayed(animate(example["E_total"], detail=detail).steps)

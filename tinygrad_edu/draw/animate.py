@@ -17,7 +17,7 @@ from tinygrad_edu.draw.view import view
 from tinygrad_edu.graph import Detail, Edge, Graph, fold
 from tinygrad_edu.notation import Names, formula
 from tinygrad_edu.op import PRODUCT, SIGN, Term
-from tinygrad_edu.value import Value
+from tinygrad_edu.value import Value, topological_order
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -211,7 +211,9 @@ class Animation:
 
     @cached_property
     def _names(self) -> dict[Value, str]:
-        return {node: dot.subscripted(name) for node, name in self.graph.names.items()}
+        # Formulas also name labelled Values that are hidden at this detail.
+        labels = {value: value.label for value in topological_order(self.graph.root) if value.label}
+        return {value: dot.subscripted(name) for value, name in (labels | self.graph.names).items()}
 
     @cached_property
     def _captions(self) -> list[tuple[str, str]]:
@@ -365,7 +367,8 @@ def animate(
         root: the Value whose graph it is.
         wrt: follow only the derivative with respect to this Value: backward, the steps are those on
             the ways from it to the root, and all other gradients stay "–". All gradients if None.
-        detail: "named" for the labelled Values, "ops" for every operation; so is a graph without labels.
+        detail: "ops" for every operation, "named" for the labelled Values, "neuron" for the neurons;
+            "layer" is the same here, as gradients pass between neurons. A graph without labels: "ops".
         seconds: how long each step is shown.
 
     Raises:
