@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 MOST_NODES, MOST_EDGES = 300, 600  # more cannot be read
 LEGEND = "Red-orange adds to the derivative, blue takes from it: the wider, the more; dashed: nothing."
 LEGEND += "\nA number on an edge is the local derivative of its head with respect to its tail."
-SUFFIXES = (".svg", ".dot", ".gv", ".png", ".pdf")
 
 
 class Drawing:
@@ -38,33 +37,32 @@ class Drawing:
         scope = "g" + hashlib.sha256(self.source.encode()).hexdigest()[:8]
         return render.svg(self.source, scope)
 
-    def save(self, path: str | os.PathLike[str]) -> "Path":
+    def save(self, path: str | os.PathLike[str], *, dpi: float = 96, transparent: bool = False) -> "Path":
         """Write the picture to a file, in the format that the file's suffix names, and return its path.
 
         The file is written whole or not at all.
 
         Args:
-            path: ends in .svg, .dot or .gv, or in .png or .pdf where something can draw these.
+            path: ends in .svg, .dot, .gv or .html, or in .png or .pdf, which need the extra "images".
+            dpi: dots per inch of a .png.
+            transparent: whether a .png goes without its white background.
 
         Raises:
-            ValueError: for another suffix.
+            ValueError: for another suffix, or a ``dpi`` that is not positive or too large.
             OSError: if the folder is missing or cannot be written.
-            NoEngineError: if nothing here can draw the format; the message says what to install.
+            NoEngineError: if a package is missing; the message says what to install.
         """
-        from pathlib import Path  # here and not above: it takes a while to import
+        from tinygrad_edu.draw import images
 
-        path = Path(path)
-        suffix = path.suffix.lower()
-        if suffix not in SUFFIXES:
-            raise ValueError(f"cannot tell the format of {path.name!r}: end it in {', '.join(SUFFIXES)}")
-        if suffix == ".svg":
-            content = ('<?xml version="1.0" encoding="UTF-8"?>\n' + self.svg).encode()
-        elif suffix in (".dot", ".gv"):
-            content = self.source.encode()
-        else:
-            content = render.layout(self.source, suffix[1:])
-        render.write_whole(path, content)
-        return path
+        formats = {
+            ".svg": lambda: render.svg_file(self.svg),
+            ".dot": self.source.encode,
+            ".gv": self.source.encode,
+            ".html": lambda: images.page(self.svg),
+            ".png": lambda: images.png(self.svg, dpi, transparent),
+            ".pdf": lambda: images.pdf(self.svg),
+        }
+        return render.save(path, formats)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"image/svg+xml": self.svg, "text/plain": repr(self)}

@@ -48,7 +48,9 @@ class Line(NamedTuple):
     flow: float | None = None
 
 
-def source(nodes: Sequence[Node], lines: Sequence[Line], rankdir: str = "LR", caption: str = "") -> str:
+def source(
+    nodes: Sequence[Node], lines: Sequence[Line], rankdir: str = "LR", caption: str = "", title: str = ""
+) -> str:
     """Return the DOT text of a picture.
 
     Args:
@@ -56,6 +58,7 @@ def source(nodes: Sequence[Node], lines: Sequence[Line], rankdir: str = "LR", ca
         lines: the edges, with the ids e0, e1, ….
         rankdir: "LR" to draw from left to right, "TB" from top to bottom.
         caption: a text to stand below.
+        title: a text to stand above in its place, in larger letters.
     """
     from graphviz import Digraph
 
@@ -64,8 +67,10 @@ def source(nodes: Sequence[Node], lines: Sequence[Line], rankdir: str = "LR", ca
     dot = Digraph(graph_attr=theme.GRAPH | {"rankdir": rankdir}, node_attr=theme.NODE, edge_attr=theme.EDGE)
     if _span(lines) > theme.ENTANGLED_SPAN:
         dot.attr(**theme.ENTANGLED)
-    if caption:
-        dot.attr(label=escaped(caption + "\n").replace("\\n", "\\l"))  # lines flush left
+    if caption or title:
+        dot.attr(label=escaped(f"{title or caption}\n").replace("\\n", "\\l"))  # lines flush left
+    if title:
+        dot.attr(**theme.TITLE)
     for i, node in enumerate(nodes):
         if node.is_constant:
             look = theme.CONSTANT

@@ -4,6 +4,7 @@
 # near-black. The sign is always printed as well, and the width shows the magnitude.
 POSITIVE = "#D55E00"
 NEGATIVE = "#0072B2"
+ACTIVE = "#009E73"  # their green: what an animation is at
 
 FONT = "Helvetica"  # the one font whose metrics the layout engine has built in
 FONT_STACK = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
@@ -22,6 +23,7 @@ ENTANGLED = {"splines": "line", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1
 NODE = {"shape": "Mrecord", "fontname": FONT, "fontsize": "12", "margin": "0.12,0.05"}
 NODE |= {"style": "filled", "fillcolor": FILL}
 EDGE = {"fontname": FONT, "fontsize": "11", "arrowsize": "0.7"}
+TITLE = {"fontsize": "14", "labelloc": "t"}
 
 PLAIN = {"class": "plain", "color": LINE, "fontcolor": TEXT}
 ON_PATH = PLAIN | {"class": "path", "penwidth": "2"}
@@ -47,13 +49,12 @@ def flow(amount: float, largest: float) -> dict[str, str]:
 
 
 def stylesheet(scope: str) -> str:
-    """Return the CSS of one drawing: bold names, and what changes on a dark page.
+    """Return the CSS of one drawing: what changes on a dark page.
 
     Args:
         scope: the id of the drawing's svg element; the rules reach nothing else in a page.
     """
     rules = f"""
-#S .node text:first-of-type {{ font-weight: bold }}
 @media (prefers-color-scheme: dark) {{
 #S .node path, #S .node polygon {{ fill: {DARK_FILL} }}
 #S .graph > text, #S .plain text, #S .path text {{ fill: {DARK_TEXT} }}
