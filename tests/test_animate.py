@@ -282,7 +282,9 @@ def test_save(example, tmp_path):
 def test_jupyter_plays_it(example):
     animation = animate(example["E_total"])
     bundle = animation._repr_mimebundle_()
-    assert bundle == {"image/svg+xml": animation.svg, "text/plain": "<Animation, 38 steps>"}
+    assert bundle["image/svg+xml"] == animation.svg
+    assert bundle["text/html"].startswith("<img ")
+    assert bundle["text/plain"] == "<Animation, 38 steps>"
 
 
 def test_every_hash_seed_gives_the_same_bytes():

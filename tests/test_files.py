@@ -5,25 +5,25 @@ import pytest
 from tinygrad_edu.files import read_json, write_json, write_whole
 
 
-def test_a_text_arrives_as_it_is(tmp_path):
+def test_content_arrives_as_it_is(tmp_path):
     path = tmp_path / "a.txt"
-    write_whole(path, "größe\n∂\n")
-    assert path.read_bytes() == "größe\n∂\n".encode()
-    write_whole(path, "")
+    write_whole(path, b"a\r\n\x00\xff")
+    assert path.read_bytes() == b"a\r\n\x00\xff"
+    write_whole(path, b"")
     assert path.read_bytes() == b""
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.txt"
-    write_whole(path, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_whole(path, "new \ud800")
+    write_whole(path, b"old")
     with pytest.raises(TypeError):
         write_json(path, {"a": object()})
     assert path.read_text() == "old"
     (tmp_path / "directory").mkdir()
-    with pytest.raises(OSError, match=r"directory'$"):
-        write_whole(tmp_path / "directory", "text")
+    with pytest.raises(IsADirectoryError, match="directory is a folder: name a file in it"):
+        write_whole(tmp_path / "directory", b"text")
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*missing to write a\.txt into"):
+        write_whole(tmp_path / "missing" / "a.txt", b"text")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.txt", "directory"]
 
 

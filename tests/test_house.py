@@ -16,17 +16,17 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports only from floors below its own; the parts of a package such as draw share one.
 FLOORS = {
-    **dict.fromkeys(["names", "engine"], 0),
-    "op": 1,
-    "ops": 2,
-    "value": 3,
-    **dict.fromkeys(["gradient", "notation", "expression", "three_layer"], 4),
-    "graph": 5,
-    **dict.fromkeys(["derivation", "reasons"], 6),
-    "layers": 7,
-    **dict.fromkeys(["explain", "draw"], 8),
-    "__init__": 9,
-    "__main__": 10,
+    **dict.fromkeys(["files", "names", "op"], 0),
+    "ops": 1,
+    "value": 2,
+    **dict.fromkeys(["datasets", "expression", "gradient", "losses", "module", "notation", "optim"], 3),
+    "three_layer": 3,
+    **dict.fromkeys(["callbacks", "graph", "nn"], 4),
+    **dict.fromkeys(["derivation", "reasons", "train"], 5),
+    **dict.fromkeys(["layers", "plots"], 6),
+    **dict.fromkeys(["draw", "explain", "train_command"], 7),
+    "__init__": 8,
+    "__main__": 9,
 }
 # The one way up: a Value shows itself as a picture in a notebook.
 UPWARDS = {("value", "draw")}

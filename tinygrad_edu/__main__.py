@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from tinygrad_edu import __version__
+from tinygrad_edu import __version__, train_command
 from tinygrad_edu.draw import draw
+from tinygrad_edu.draw.animate import animate
 from tinygrad_edu.draw.render import NoEngineError
 from tinygrad_edu.explain import explain
 from tinygrad_edu.expression import parse, parse_numbers
@@ -86,6 +87,14 @@ def _parser() -> argparse.ArgumentParser:
         "--rankdir", choices=["LR", "TB"], default="LR", help="left to right, or top to bottom"
     )
     command.set_defaults(run=draw_command)
+
+    command = commands.add_parser("animate", parents=[subject], help="show both passes step by step")
+    command.add_argument("name", metavar="NAME", nargs="?", help="follow the gradient of this name only")
+    command.add_argument("--output", metavar="FILE", default="graph.svg", help="an .svg or .gif (graph.svg)")
+    command.add_argument("--seconds", type=float, default=1.2, help="how long a step is shown (1.2)")
+    command.set_defaults(run=animate_command)
+
+    train_command.add_parser(commands)
     return parser
 
 
@@ -126,6 +135,15 @@ def draw_command(options: argparse.Namespace) -> None:
     wrt = [_named(name, named) for name in options.names]
     drawing = draw(root, wrt, detail, rankdir=options.rankdir, legend=options.legend)
     print(f"The picture of {root.label}: {drawing.save(options.output)}")
+
+
+def animate_command(options: argparse.Namespace) -> None:
+    """Write an animation, and say where it is."""
+    root, named, detail = _subject(options)
+    wrt = _named(options.name, named) if options.name else None
+    animation = animate(root, wrt, detail, options.seconds)
+    saved = animation.save(options.output)
+    print(f"The passes over the graph of {root.label} in {len(animation.steps)} steps: {saved}")
 
 
 def show_worked_example(options: argparse.Namespace) -> None:

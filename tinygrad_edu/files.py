@@ -2,24 +2,29 @@
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
 
-def write_whole(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file so that a reader finds the old content or the new, never half of it.
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file so that a reader finds the old content or the new, never half of it.
 
-    Args:
-        path: the file; its directory must exist.
-        text: the new content.
+    The content goes into a temporary file beside it, which then takes its name.
 
     Raises:
-        OSError: if the file cannot be written; the old content is then still there.
+        OSError: if the folder is missing or the file cannot be written; the old content is then still there.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder: name a file in it")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"there is no folder {target.parent} to write {target.name} into: make it first"
+        )
+    temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{threading.get_ident()}")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_bytes(content)
         os.replace(temporary, target)
     except BaseException as error:  # an interrupt too: leave nothing half-written behind
         temporary.unlink(missing_ok=True)
@@ -39,7 +44,7 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
         text = json.dumps(content, indent=1, allow_nan=False)
     except ValueError:
         raise ValueError(f"{path} is not written: a number in it is infinite or NaN") from None
-    write_whole(path, text + "\n")
+    write_whole(path, f"{text}\n".encode())
 
 
 def read_json(path: str | os.PathLike[str], keys: tuple[str, ...]) -> dict[str, Any]:

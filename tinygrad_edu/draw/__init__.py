@@ -65,7 +65,7 @@ class Drawing:
         return render.save(path, formats)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+        return render.mimebundle(self.svg) | {"text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"<Drawing, {len(self.source.splitlines())} lines of DOT>"
@@ -80,7 +80,9 @@ class DotDrawing(Drawing):
 
     def render(self, filename: str | os.PathLike[str] = "Digraph.gv") -> str:
         """Write the DOT text to ``filename`` and the picture to ``filename.format``; return the latter."""
-        render.write_whole(filename, self.source.encode())
+        from tinygrad_edu.files import write_whole
+
+        write_whole(filename, self.source.encode())
         return str(self.save(f"{os.fspath(filename)}.{self.format}"))
 
 

@@ -105,7 +105,7 @@ class Animation:
         return render.save(path, {".svg": lambda: render.svg_file(self.svg), ".gif": gif})
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        picture = {"image/svg+xml": self.svg} if len(self.steps) <= MOST_STEPS else {}
+        picture = render.mimebundle(self.svg) if len(self.steps) <= MOST_STEPS else {}
         return picture | {"text/plain": repr(self)}
 
     def __repr__(self) -> str:

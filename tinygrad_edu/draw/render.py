@@ -69,7 +69,9 @@ def save(path: str | os.PathLike[str], formats: Mapping[str, Callable[[], bytes]
         ValueError: for another suffix.
         OSError: if the folder is missing or cannot be written.
     """
-    from pathlib import Path  # here and not above: it takes a while to import
+    from pathlib import Path  # here and not above: these take a while to import
+
+    from tinygrad_edu.files import write_whole
 
     path = Path(path)
     suffix = path.suffix.lower()
@@ -79,38 +81,21 @@ def save(path: str | os.PathLike[str], formats: Mapping[str, Callable[[], bytes]
     return path
 
 
+def mimebundle(svg: str) -> dict[str, str]:
+    """Return a picture as Jupyter shows it: as an image in HTML, beside the SVG itself.
+
+    JupyterLab shows no SVG of a notebook that someone else has run, but images it does. An image also
+    keeps its ids and its style to itself. It follows the system's choice of dark or light and cannot see
+    the page's, so it brings its background along.
+    """
+    import base64
+
+    card = f"<style>{theme.card()}</style>"
+    data = base64.b64encode(svg.replace("<style>", card + "<style>", 1).encode()).decode()
+    image = f'<img style="max-width: 100%; height: auto" src="data:image/svg+xml;base64,{data}"/>'
+    return {"text/html": image, "image/svg+xml": svg}
+
+
 def svg_file(svg: str) -> bytes:
     """Return an SVG element as the content of a file."""
     return ('<?xml version="1.0" encoding="UTF-8"?>\n' + svg).encode()
-
-
-def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file whole or not at all: into a temporary file beside it, which then takes its name.
-
-    Raises:
-        OSError: if the folder is missing or cannot be written.
-    """
-    import tempfile
-    from pathlib import Path
-
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: name a file in it")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into: make it first")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -64,3 +64,11 @@ def stylesheet(scope: str) -> str:
 }}
 """
     return rules.replace("#S", f"#{scope}")
+
+
+def card() -> str:
+    """Return the CSS that gives an SVG a background of its own."""
+    return f"""
+svg {{ background: {FILL} }}
+@media (prefers-color-scheme: dark) {{ svg {{ background: {DARK_FILL} }} }}
+"""
