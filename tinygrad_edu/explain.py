@@ -14,6 +14,7 @@ from tinygrad_edu.value import Value, topological_order
 
 MOST_PATHS = 8  # more are not written out one by one; the three largest are
 MOST_EQUATIONS = 60  # in one section
+MOST_REASONS = 4
 
 
 class Explanation:
@@ -86,7 +87,9 @@ class Explanation:
             sections += self._products(writer)
             if self.path_count > 1:
                 sections.append(self._backward_pass(writer))
-        sections += [Section(sentence, []) for sentence in self.reasons]
+        sections += [Section(reason, []) for reason in self.reasons[:MOST_REASONS]]
+        if len(self.reasons) > MOST_REASONS:
+            sections.append(Section(f"And {len(self.reasons) - MOST_REASONS} more such reasons.", []))
         if self._learning_rate is not None:
             sections.append(self._update(writer, self._learning_rate))
         return sections

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tinygrad_edu.draw import dot, render
 from tinygrad_edu.draw.view import layer_view, view
-from tinygrad_edu.graph import DETAILS, Detail, fold
+from tinygrad_edu.graph import DETAILS, Detail, Graph, fold
 from tinygrad_edu.layers import LayerGraph
 from tinygrad_edu.value import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MOST_NODES, MOST_EDGES = 300, 600  # more cannot be read
+MOST_NODES = 300  # more cannot be read
 LEGEND = "Red-orange adds to the derivative, blue takes from it: the wider, the more; dashed: nothing."
 LEGEND += "\nA number on an edge is the local derivative of its head with respect to its tail."
 
@@ -97,7 +97,8 @@ def draw(
 ) -> Drawing:
     """Draw the graph of a Value: names, data, gradients, and the local derivative on every edge.
 
-    A picture of more than 300 nodes or 600 edges is drawn at the next coarser detail, and says so.
+    A picture that is too crowded to read (more than 300 nodes, or more edges than 150 and two for each
+    node) is drawn at the next coarser detail, and says so.
 
     Args:
         root: the Value whose graph it is, at the end of all edges.
@@ -124,7 +125,7 @@ def draw(
         raise ValueError(f"rankdir={rankdir!r} is not known: use 'LR' or 'TB'")
     captions = []
     graph = fold(root, detail, keep=sources)
-    while graph.detail != "layer" and (len(graph.nodes) > MOST_NODES or len(graph.edges) > MOST_EDGES):
+    while graph.detail != "layer" and _is_crowded(graph):
         coarser = DETAILS[DETAILS.index(graph.detail) + 1]
         size = f"{len(graph.nodes):,} nodes and {len(graph.edges):,} edges"
         captions = [f"{size} are too many to read: drawn at detail={coarser!r}"]
@@ -136,6 +137,10 @@ def draw(
     if legend:
         captions.append(LEGEND)
     return Drawing(dot.source(nodes, lines, rankdir, "\n".join(captions)))
+
+
+def _is_crowded(graph: Graph) -> bool:
+    return len(graph.nodes) > MOST_NODES or len(graph.edges) > 150 + 2 * len(graph.nodes)
 
 
 def draw_dot(root: Value, format: str = "svg", rankdir: Literal["LR", "TB"] = "LR") -> DotDrawing:

@@ -105,4 +105,5 @@ def digits(x: float) -> str:
     >>> digits(-0.00043856773), digits(2.0)
     ('−0.000438568', '2')
     """
-    return f"{x:.6g}".replace("-", "−", 1) if x < 0 else f"{x:.6g}"
+    text = f"{x + 0.0:.6g}"  # -0.0 + 0.0 is 0.0
+    return "−" + text[1:] if text[0] == "-" else text
