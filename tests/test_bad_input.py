@@ -134,7 +134,11 @@ def test_a_wrong_number_of_arguments(op: Any) -> None:
         (lambda: gradient(h(1.0), [h(1.0), 2.0]), TypeError, ["takes Values, not float 2.0"]),
         (lambda: gradient(h(1.0), 2.0), TypeError, ["takes Values, not float 2.0"]),
         (lambda: gradient(3.0, h(1.0)), TypeError, ["takes Values, not float 3.0"]),
-        (lambda: fold(h(1.0), "neurons"), ValueError, ["'neurons' is not known", "'ops' or 'named'"]),
+        (
+            lambda: fold(h(1.0), "neurons"),
+            ValueError,
+            ["'neurons' is not known", "ops, named, neuron, layer"],
+        ),
         (lambda: fold(h(1.0) * 2, keep=[Value(1.0, "w")]), ValueError, ["w is not in the graph of h·2"]),
         (lambda: worked_example()["w9"], UnknownNameError, ["'w9'", "did you mean w8, w7 or w6?"]),
         (lambda: worked_example()["Etotal"], KeyError, ["'Etotal'", "E_total"]),

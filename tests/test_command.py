@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 import tinygrad_edu
+from tinygrad_edu import explain
 
 
 def run(*arguments: str, cwd, **environment: str) -> subprocess.CompletedProcess:
@@ -83,3 +84,51 @@ def test_a_reader_that_stops_reading(tmp_path):
     result = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, encoding="utf-8")
     assert result.stdout.count("\n") == 1
     assert result.stderr == ""
+
+
+def test_explain(tmp_path, example):
+    result = run("explain", "w1", "--learning-rate", "0.5", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"{explain(example['E_total'], example['w1'], learning_rate=0.5)}\n"
+    latex = run("explain", "b1", "--format", "latex", "--detail", "layer", cwd=tmp_path)
+    assert latex.stdout == f"{explain(example['E_total'], example['b1'], 'layer').latex}\n"
+
+
+def test_explain_an_expression(tmp_path):
+    arguments = ["--expression", "sigmoid(w*x + b)", "--at", "w=0.4,x=1,b=0.1"]
+    result = run("explain", *arguments, "w", cwd=tmp_path)
+    assert "  ∂y/∂w = 0.235003712 × 1 × 1 = 0.235003712\n" in result.stdout
+    named = run("explain", "--expression", "net = w*x; tanh(net)", "--at", "w=1,x=0.3", "w", cwd=tmp_path)
+    assert "∂y/∂w = ∂y/∂net · ∂net/∂w" in named.stdout
+
+
+def test_draw(tmp_path):
+    result = run("draw", "w5", "b1", "--detail", "neuron", "--output", "two.svg", "--legend", cwd=tmp_path)
+    assert result.stdout == "The picture of E_total: two.svg\n"
+    shown = "".join(ElementTree.parse(tmp_path / "two.svg").getroot().itertext())
+    assert "∂E_total/∂w₅" in shown
+    assert "∂E_total/∂b₁" in shown
+    assert "Red-orange adds" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["explain"], "the following arguments are required: NAME"),
+        (["explain", "w55"], "there is no Value named 'w55': did you mean w5"),
+        (
+            ["explain", "w", "--expression", "w*x", "--at", "w=1"],
+            "column 3: x has no value: give it with --at",
+        ),
+        (["explain", "w", "--expression", "w.__class__", "--at", "w=1"], "column 2"),
+        (["explain", "w", "--expression", "log(w)", "--at", "w=-1"], "log needs a positive argument"),
+        (["explain", "w", "--at", "w=1"], "--at gives the numbers of an --expression"),
+        (["draw", "q", "--expression", "w*x", "--at", "w=1,x=2"], "there is no Value named 'q'"),
+    ],
+)
+def test_a_mistake_in_a_subcommand_gets_one_line(tmp_path, arguments, message):
+    result = run(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """The pictures: what stands in them, byte for byte, and that labels stay text."""
 
+import base64
 import math
 import os
 import re
@@ -178,7 +179,7 @@ def test_save_refuses_what_it_cannot_do(example, tmp_path):
 def test_a_failed_write_keeps_the_old_file(example, tmp_path, monkeypatch):
     path = tmp_path / "picture.svg"
     path.write_text("old")
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "disk full")))
     with pytest.raises(OSError, match="disk full"):
         draw(example["E_total"]).save(path)
     assert path.read_text() == "old"
@@ -214,3 +215,9 @@ def test_jupyter_shows_a_value_as_its_picture(example):
     bundle = example["E_total"]._repr_mimebundle_()
     assert bundle["image/svg+xml"] == draw(example["E_total"]).svg
     assert bundle["text/plain"].startswith("Value(data=0.298371")
+    # An image, since JupyterLab shows no bare SVG of a notebook that it does not trust.
+    encoded = re.fullmatch(
+        r'<img style="[^"]*" src="data:image/svg\+xml;base64,([^"]*)"/>', bundle["text/html"]
+    )
+    image = base64.b64decode(encoded[1]).decode()
+    assert re.sub(r"<style>\nsvg \{.*?</style>", "", image, flags=re.DOTALL) == bundle["image/svg+xml"]

@@ -1,6 +1,7 @@
 """The explanations: the text's factors, every path, and equations that hold."""
 
 import re
+from xml.etree import ElementTree
 
 import pytest
 
@@ -75,9 +76,93 @@ def test_more_paths_than_a_page_holds():
 
 def test_no_path():
     x = Value(3.0, "x")
-    assert str(explain(x, x)) == "∂x/∂x = 1: it is the root."
-    with pytest.raises(ValueError, match="z is not in the graph of"):
-        explain(x * 2, Value(1.0, "z"))
+    assert str(explain(x, x)) == "∂x/∂x = 1: it is the root itself."
+    y = x * 2
+    y.label = "y"
+    z = explain(y, Value(1.0, "z"))
+    assert str(z) == "∂y/∂z = 0: the one does not influence the other."
+    assert (z.value, z.path_count, z.paths) == (0.0, 0, [])
+
+
+def test_a_direct_way_beside_a_detour_is_told_apart():
+    x = Value(2.0, "x")
+    h = x * x
+    h.label = "h"
+    y = h + 3 * x
+    y.label = "y"
+    assert "∂y/∂x = ∂y/∂h · ∂h/∂x + ∂y/∂x (direct)" in str(explain(y, x))
+
+
+@pytest.mark.parametrize(
+    ("build", "sentence"),
+    [
+        (lambda x: (10 * x).sigmoid(), "out is saturated: at 10·x = 20 its slope is only 2.06115e-09."),
+        (lambda x: (4 * x).tanh(), "out is saturated: at 4·x = 8"),
+        (lambda x: (-x).relu(), "out is off: at −x = −2 the ReLU passes nothing on, its slope is 0."),
+        (lambda x: (x - 2) ** 2, "The factor ∂out/∂x = 2·(x − 2) is 0."),
+    ],
+)
+def test_what_makes_a_gradient_vanish_is_said(build, sentence):
+    x = Value(2.0, "x")
+    out = build(x)
+    out.label = "out"
+    assert any(reason.startswith(sentence) for reason in explain(out, x).reasons)
+
+
+def test_cancelling_paths_are_named():
+    x = Value(2.0, "x")
+    up, down = 3 * x, -2.99 * x
+    up.label, down.label = "up", "down"
+    out = up + down
+    out.label = "out"
+    assert explain(out, x).reasons == ["At x what comes back along its edges cancels: 3 and −2.99."]
+
+
+def test_a_healthy_gradient_needs_no_reason(example):
+    assert explain(example["E_total"], example["w5"]).reasons == []
+
+
+def test_layers_multiply_jacobians(example, reference):
+    written = str(explain(example["E_total"], example["w1"], "layer"))
+    partials = {key: float(number) for key, number in reference["partial derivatives"].items()}
+    row = f"[{partials['E_total/out_o1']:.9f}  {partials['E_total/out_o2']:.9f}]".replace("-", "−")
+    assert f"∂E_total/∂out_o = {row}" in written
+    row = f"[{partials['E_total/out_h1']:.9f}  {partials['E_total/out_h2']:.9f}]"
+    assert f"∂E_total/∂out_h = ∂E_total/∂out_o · ∂out_o/∂out_h = {row}" in written
+    assert f"= [{float(reference['gradients dE_total/d']['w1']):.9f}]" in written
+
+
+@pytest.mark.parametrize("detail", ["ops", "named", "neuron", "layer"])
+@pytest.mark.parametrize("parameter", ["w5", "w1", "b1"])
+def test_latex_and_mathml_are_well_formed(example, parameter, detail):
+    explanation = explain(example["E_total"], example[parameter], detail, learning_rate=0.5)
+    for text in (explanation.latex, explanation.markdown):
+        assert text.count("{") == text.count("}")
+        assert text.count(r"\left(") == text.count(r"\right)")
+        assert text.count(r"\begin{aligned}") == text.count(r"\end{aligned}")
+    tree = ElementTree.fromstring(f"<div>{explanation.mathml}</div>")
+    assert tree.findall(".//{http://www.w3.org/1998/Math/MathML}mfrac")
+    assert "\\" not in "".join(tree.itertext())
+
+
+def test_hostile_labels_in_latex_markdown_and_mathml():
+    label = r"50% {x}_\input$ <script>alert(1)</script> #&^~"
+    x = Value(2.0, label)
+    y = x.exp()
+    y.label = "y"
+    explanation = explain(y, x)
+    assert "<script>" not in explanation.mathml
+    assert r"\input" not in explanation.latex
+    assert "\n<script" not in explanation.markdown
+    tree = ElementTree.fromstring(f"<div>{explanation.mathml}</div>")
+    shown = "".join(tree.find(".//{http://www.w3.org/1998/Math/MathML}mtext").itertext())
+    assert shown.replace("\N{NO-BREAK SPACE}", " ") == (label if len(label) <= 40 else label[:39] + "…")
+
+
+def test_jupyter_shows_markdown(example):
+    explanation = explain(example["E_total"], example["w5"])
+    bundle = explanation._repr_mimebundle_()
+    assert bundle == {"text/markdown": explanation.markdown, "text/plain": str(explanation)}
 
 
 def test_hostile_labels_stay_on_their_line():

@@ -1,23 +1,36 @@
 """Folding: at every detail, the products of the slopes along the paths add up to the gradient."""
 
 import math
+from itertools import cycle
 
 import pytest
 from random_graphs import random_graph
 
 from tinygrad_edu import Value, gradient, ops, topological_order
 from tinygrad_edu.graph import Detail, Graph, fold
+from tinygrad_edu.layers import LayerGraph
 from tinygrad_edu.three_layer import worked_example
 
 in_batches = pytest.mark.parametrize("batch", range(10))
-at_every_detail = pytest.mark.parametrize("detail", ["ops", "named"])
+at_every_detail = pytest.mark.parametrize("detail", ["ops", "named", "neuron", "layer"])
 
 
 def folded(batch: int, detail: Detail) -> list[Graph]:
-    graphs = [fold(random_graph(seed)[0], detail) for seed in range(batch * 20, (batch + 1) * 20)]
-    for graph in graphs:
-        graph.root.backward()
+    """Fifty random graphs, at the coarser levels with the names that networks give."""
+    graphs = []
+    for seed in range(batch * 50, (batch + 1) * 50):
+        root, leaves = random_graph(seed)
+        if detail in ("neuron", "layer"):
+            name_as_network(root, leaves)
+        root.backward()
+        graphs.append(fold(root, detail))
     return graphs
+
+
+def name_as_network(root: Value, leaves: list[Value]) -> None:
+    kinds = cycle(["net_h", "out_h", "out_h", "net_o", "out_o"])
+    for i, value in enumerate(value for value in topological_order(root) if value.label):
+        value.label = f"w{i}" if value is leaves[0] else f"i{i}" if value in leaves else f"{next(kinds)}{i}"
 
 
 def agree(ours: float, theirs: float, terms: list[float]) -> bool:
@@ -34,6 +47,47 @@ def test_the_paths_add_up_to_the_gradient(batch: int, detail: Detail) -> None:
             products = [math.prod(edge.slope for edge in path) for path in paths]
             assert agree(node.grad, math.fsum(products), products)
             assert graph.path_count(node) == len(paths)
+
+
+@in_batches
+def test_jacobians_multiplied_from_layer_to_layer_give_the_gradient(batch: int) -> None:
+    for graph in folded(batch, "layer"):
+        layers = LayerGraph(graph)
+        assert sorted(v.label for layer in layers.nodes for v in layer.values) == sorted(
+            v.label for v in graph.nodes
+        )
+        place = {layer: i for i, layer in enumerate(layers.nodes)}
+        assert all(place[edge.source] < place[edge.target] for edge in layers.edges)
+        adjoint = {layers.layer_of[graph.root]: [1.0]}
+        for layer in reversed(layers.nodes):
+            for edge in layers.outgoing[layer]:
+                row = adjoint.setdefault(layer, [0.0] * len(layer.values))
+                for outer, slopes in zip(adjoint[edge.target], edge.jacobian, strict=True):
+                    for i, slope in enumerate(slopes):
+                        row[i] += outer * slope
+            for value, gradient_ in zip(layer.values, adjoint[layer], strict=True):
+                assert agree(value.grad, gradient_, [value.grad])
+
+
+def test_what_is_inside_a_neuron_is_hidden() -> None:
+    example = worked_example()
+    graph = fold(example["E_total"], "neuron", keep=[example["w5"]])
+    shown = {node.label for node in graph.nodes}
+    assert shown == {"i1", "i2", "out_h1", "out_h2", "out_o1", "out_o2", "E_total", "w5"} | {
+        "target_o1",
+        "target_o2",
+    }
+
+
+def test_the_largest_of_many_paths() -> None:
+    x = Value(1.0, "x")
+    y = x
+    for _ in range(30):
+        y = 2 * y + y.sin()
+    graph = fold(y, "ops")
+    (largest,) = graph.paths(x, most=1)
+    assert graph.path_count(x) == 2**30
+    assert [edge.slope for edge in largest if edge.slope != 1.0] == [2.0] * 30
 
 
 @at_every_detail

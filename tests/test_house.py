@@ -17,16 +17,15 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A module imports only from floors below its own; the parts of a package such as draw share one.
 FLOORS = {
     **dict.fromkeys(["engine", "term"], -1),
-    **dict.fromkeys(["names", "op", "order"], 0),
+    **dict.fromkeys(["files", "names", "op", "order"], 0),
     "ops": 1,
     "value": 2,
-    **dict.fromkeys(["gradient", "notation"], 3),
-    "graph": 4,
-    **dict.fromkeys(["explain", "nn", "losses", "optim", "datasets", "compiler"], 5),
-    "train": 6,
-    "three_layer": 6,
-    "draw": 6,
-    "explorer": 7,
+    **dict.fromkeys(["datasets", "expression", "gradient", "losses", "module", "notation", "optim"], 3),
+    "three_layer": 3,
+    **dict.fromkeys(["callbacks", "graph", "nn"], 4),
+    **dict.fromkeys(["derivation", "reasons", "train"], 5),
+    **dict.fromkeys(["layers", "plots"], 6),
+    **dict.fromkeys(["draw", "explain", "train_command"], 7),
     "__init__": 8,
     "__main__": 9,
 }

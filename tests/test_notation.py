@@ -117,7 +117,7 @@ def test_brackets_only_where_needed(value: Value, text: str) -> None:
         (a * Value(4e-6), r"a \cdot 4 \cdot 10^{-6}"),
         (Value(-1.25e30) ** 2, r"\left(-1.25 \cdot 10^{30}\right)^{2}"),
         (Value(4e-6) ** 2, r"\left(4 \cdot 10^{-6}\right)^{2}"),
-        (Value(-0.0) ** 2, r"\left(-0\right)^{2}"),
+        (Value(-0.0) ** 2, r"0^{2}"),
         ((b - a).sqrt(), r"\sqrt{b - a}"),
         (abs(a - b), r"\left|a - b\right|"),
         (a.sigmoid(), r"\sigma\left(a\right)"),

@@ -12,6 +12,7 @@ from tinygrad_edu.engine import COMPILED  # first of all: it says what the impor
 
 # isort: split
 from tinygrad_edu.draw import Drawing, draw, draw_dot
+from tinygrad_edu.draw.animate import Animation, animate
 from tinygrad_edu.explain import Explanation, explain
 from tinygrad_edu.gradient import gradient
 from tinygrad_edu.op import DivisionByZeroError, DomainError, TooLargeError
@@ -53,6 +54,7 @@ __version__ = "0.1.0"
 # abs, pow and sum are left out: `from tinygrad_edu import *` must not replace Python's own.
 __all__ = [
     "COMPILED",
+    "Animation",
     "CycleError",
     "DivisionByZeroError",
     "DomainError",
@@ -61,6 +63,7 @@ __all__ = [
     "TooLargeError",
     "Value",
     "add",
+    "animate",
     "cos",
     "div",
     "dot",

@@ -1,20 +1,25 @@
 """The command: ``python -m tinygrad_edu``, or ``tinygrad-edu``."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from tinygrad_edu import __version__
+from tinygrad_edu import __version__, train_command
 from tinygrad_edu.draw import draw
+from tinygrad_edu.draw.animate import animate
 from tinygrad_edu.draw.render import NoEngineError
 from tinygrad_edu.explain import explain
-from tinygrad_edu.graph import Detail
+from tinygrad_edu.expression import parse, parse_numbers
+from tinygrad_edu.graph import DETAILS, Detail
 from tinygrad_edu.names import UnknownNameError
 from tinygrad_edu.notation import formula
 from tinygrad_edu.three_layer import BIASES, WEIGHTS, worked_example
+from tinygrad_edu.value import Value, topological_order
 
+PROGRAM = "tinygrad-edu"
 COMPUTED = ["net_h1", "net_h2", "out_h1", "out_h2", "net_o1", "net_o2", "out_o1", "out_o2"]
 COMPUTED += ["E_o1", "E_o2", "E_total"]
 LEARNING_RATE = 0.5
@@ -32,33 +37,119 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the words after the command's name; those of this process if None.
     """
-    parser = _Parser(
-        prog="tinygrad-edu",
-        description="Compute the worked example, explain one of its gradients, and draw how it comes about.",
-    )
-    parser.add_argument("--wrt", metavar="NAME", default="w5", help="the weight or bias to explain (w5)")
-    parser.add_argument("--output", metavar="FILE", help="the picture; its suffix names the format")
-    parser.add_argument(
-        "--detail", choices=["named", "ops"], default="named", help="how fine to draw (named)"
-    )
-    parser.add_argument("--version", action="version", version=f"tinygrad_edu {__version__}")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")  # ∂ and × on every system
     try:
-        show_worked_example(options.wrt, options.output or f"three_layer_{options.wrt}.svg", options.detail)
+        options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, OSError, UnknownNameError, NoEngineError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def show_worked_example(wrt: str, output: str, detail: Detail) -> None:
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=PROGRAM,
+        description="Compute the worked example, explain one of its gradients, and draw how it comes about.",
+    )
+    parser.add_argument("--version", action="version", version=f"tinygrad_edu {__version__}")
+    parser.add_argument("--wrt", metavar="NAME", default="w5", help="the weight or bias to explain (w5)")
+    parser.add_argument("--output", metavar="FILE", help="the picture; its suffix names the format")
+    parser.add_argument("--detail", choices=DETAILS, default="named", help="how fine (named)")
+    parser.set_defaults(run=show_worked_example)
+
+    commands = parser.add_subparsers(title="other commands", metavar="COMMAND", parser_class=_Parser)
+    subject = _Parser(add_help=False)
+    subject.add_argument(
+        "--expression", metavar="TEXT", help="in place of the worked example: 'tanh(w*x + b)'"
+    )
+    subject.add_argument("--at", metavar="NAMES", default="", help="the numbers in it: w=0.5,x=2,b=0.1")
+    subject.add_argument("--detail", choices=DETAILS, help="how fine: every operation, …, every layer")
+
+    command = commands.add_parser("explain", parents=[subject], help="write out the chain rule for one name")
+    command.add_argument("name", metavar="NAME", help="the name to differentiate with respect to, such as w5")
+    command.add_argument("--format", choices=["text", "latex", "markdown", "mathml"], default="text")
+    command.add_argument("--learning-rate", type=float, metavar="ETA", help="show the update as well")
+    command.set_defaults(run=explain_command)
+
+    command = commands.add_parser(
+        "draw", parents=[subject], help="draw the graph, and the ways from some names"
+    )
+    command.add_argument("names", metavar="NAME", nargs="*", help="names whose ways to the result stand out")
+    command.add_argument("--output", metavar="FILE", default="graph.svg", help="the picture (graph.svg)")
+    command.add_argument("--legend", action="store_true", help="say what colours and widths mean")
+    command.add_argument(
+        "--rankdir", choices=["LR", "TB"], default="LR", help="left to right, or top to bottom"
+    )
+    command.set_defaults(run=draw_command)
+
+    command = commands.add_parser("animate", parents=[subject], help="show both passes step by step")
+    command.add_argument("name", metavar="NAME", nargs="?", help="follow the gradient of this name only")
+    command.add_argument("--output", metavar="FILE", default="graph.svg", help="an .svg or .gif (graph.svg)")
+    command.add_argument("--seconds", type=float, default=1.2, help="how long a step is shown (1.2)")
+    command.set_defaults(run=animate_command)
+
+    train_command.add_parser(commands)
+    return parser
+
+
+def _subject(options: argparse.Namespace) -> tuple[Value, dict[str, Value], Detail]:
+    """Return the root that a command is about, its Values by name, and the detail."""
+    if options.expression is None:
+        if options.at:
+            raise ValueError("--at gives the numbers of an --expression, and there is none")
+        example = worked_example()
+        root, named = example["E_total"], dict(example)
+    else:
+        root = parse(options.expression, parse_numbers(options.at) if options.at else {})
+        named = {value.label: value for value in topological_order(root) if value.label}
+        if not root.label:
+            root.label = "y" if "y" not in named else "result"
+        named[root.label] = root
+    root.backward()
+    has_names_inside = any(value.args for value in named.values() if value is not root)
+    return root, named, options.detail or ("named" if has_names_inside else "ops")
+
+
+def _named(name: str, named: dict[str, Value]) -> Value:
+    if name not in named:
+        raise UnknownNameError("Value named", name, named)
+    return named[name]
+
+
+def explain_command(options: argparse.Namespace) -> None:
+    """Print the explanation of one derivative."""
+    root, named, detail = _subject(options)
+    explanation = explain(root, _named(options.name, named), detail, options.learning_rate)
+    print(explanation if options.format == "text" else getattr(explanation, options.format))
+
+
+def draw_command(options: argparse.Namespace) -> None:
+    """Write a picture, and say where it is."""
+    root, named, detail = _subject(options)
+    wrt = [_named(name, named) for name in options.names]
+    drawing = draw(root, wrt, detail, rankdir=options.rankdir, legend=options.legend)
+    print(f"The picture of {root.label}: {drawing.save(options.output)}")
+
+
+def animate_command(options: argparse.Namespace) -> None:
+    """Write an animation, and say where it is."""
+    root, named, detail = _subject(options)
+    wrt = _named(options.name, named) if options.name else None
+    animation = animate(root, wrt, detail, options.seconds)
+    saved = animation.save(options.output)
+    print(f"The passes over the graph of {root.label} in {len(animation.steps)} steps: {saved}")
+
+
+def show_worked_example(options: argparse.Namespace) -> None:
     """Print the worked example and the derivation of one gradient, and write the picture of it."""
+    wrt, detail = options.wrt, options.detail
+    output = options.output or f"three_layer_{wrt}.svg"
     if wrt not in WEIGHTS | BIASES:
         raise UnknownNameError("weight or bias", wrt, WEIGHTS | BIASES)
     example = worked_example()

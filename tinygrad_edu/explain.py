@@ -1,253 +1,224 @@
 """The chain rule for one Value of a graph: in symbols, as formulas, and with the numbers put in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from math import prod
-from typing import NamedTuple
+from typing import Any
 
-from tinygrad_edu import notation
+from tinygrad_edu import derivation
+from tinygrad_edu.derivation import Equation, Section, Writer
 from tinygrad_edu.graph import Detail, Edge, Graph, fold
-from tinygrad_edu.term import ATOM, PRODUCT, SIGN, Term
-from tinygrad_edu.value import Value
+from tinygrad_edu.layers import LayerGraph, layer_sections
+from tinygrad_edu.reasons import reasons
+from tinygrad_edu.value import Value, topological_order
 
-MOST_PATHS = 8  # as many paths are written out one by one; of more, only the number is given
-COLUMNS = 80
-
-
-class Equation(NamedTuple):
-    """One line of an explanation: the left side, and the rest in pieces between which it may be broken."""
-
-    left: str
-    right: list[str]
-
-
-class Section(NamedTuple):
-    """A sentence, and the equations that it introduces."""
-
-    title: str
-    equations: list[Equation]
+MOST_PATHS = 8  # more are not written out one by one; the three largest are
+MOST_EQUATIONS = 60  # in one section
+MOST_REASONS = 4
 
 
 class Explanation:
-    """Why ∂root/∂wrt is what it is. Print it to read it.
+    """Why ∂root/∂wrt is what it is: print it, or let Jupyter show it.
 
     Attributes:
         root: the Value that is differentiated.
         wrt: the Value with respect to which.
-        learning_rate: η of the update that is explained too, None for none.
-        graph: the graph at the detail of the explanation.
         value: the derivative ∂root/∂wrt.
         path_count: how many paths lead from ``wrt`` to ``root``.
-        paths: every path as its edges, the root's first; none where there are too many to list.
-        steps: every edge on a path, once, from the root on.
+        paths: the paths as lists of edges, the root's edge first; where there are more than eight, the
+            three that contribute most.
+        steps: every edge on a path, once.
+        reasons: sentences that say what makes the derivative zero or small.
     """
 
-    def __init__(
-        self, root: Value, wrt: Value, detail: Detail = "named", learning_rate: float | None = None
-    ) -> None:
+    def __init__(self, root: Value, wrt: Value, detail: Detail, learning_rate: float | None) -> None:
         self.root = root
         self.wrt = wrt
-        self.learning_rate = learning_rate
-        self.graph: Graph = fold(root, detail, keep=(wrt,))
-        self.value = self.graph.adjoint[wrt]
-        self.path_count = self.graph.path_count(wrt)
-        few = self.path_count <= MOST_PATHS
-        self.paths = [path[::-1] for path in self.graph.paths(wrt)] if few else []
-        self.steps = list(self.graph.flows(wrt))[::-1]
-        if self.paths:  # in the order of the first path, then what the second adds, and so on
-            self.steps = list(dict.fromkeys(edge for path in self.paths for edge in path))
+        reached = wrt in set(topological_order(root))
+        self._graph: Graph = fold(root, detail, keep=(wrt,) if reached else ())
+        self._learning_rate = learning_rate
+        self.value = self._graph.adjoint[wrt] if reached else 0.0
+        self.path_count = self._graph.path_count(wrt) if reached else 0
+        self.paths: list[list[Edge]] = []
+        if reached:
+            most = MOST_PATHS if self.path_count <= MOST_PATHS else 3
+            self.paths = [path[::-1] for path in self._graph.paths(wrt, most)]
+        flows = self._graph.flows(wrt) if reached else {}
+        # In the order of the first path, then what the second adds, and so on.
+        self.steps = list(dict.fromkeys([e for path in self.paths for e in path] + list(flows)[::-1]))
+        self.reasons = reasons(self._graph, self.steps)
 
     def __str__(self) -> str:
-        return "\n\n".join("\n".join([s.title, *_lines(s.equations)]) for s in self.sections())
+        return derivation.as_text(self.sections(latex=False))
 
     def __repr__(self) -> str:
-        writer = _Writer(self.graph, latex=False)
-        return f"<Explanation of {writer.partial(self.root, self.wrt)} = {writer.number(self.value)}>"
+        return f"<Explanation: {self._title(Writer(self._graph.names, latex=False))}>"
+
+    @property
+    def latex(self) -> str:
+        """All equations, as one aligned block for display mathematics."""
+        return derivation.as_latex(self.sections(latex=True))
+
+    @property
+    def markdown(self) -> str:
+        """The explanation as Markdown with LaTeX equations, as Jupyter and many sites show it."""
+        return derivation.as_markdown(self.sections(latex=True))
+
+    @property
+    def mathml(self) -> str:
+        """The explanation as HTML with MathML equations, which browsers show without any script."""
+        return derivation.as_mathml(self.sections(latex=True))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/markdown": self.markdown, "text/plain": str(self)}
 
     def sections(self, latex: bool = False) -> list[Section]:
         """Return the explanation in parts, its equations written as text or as LaTeX."""
-        writer = _Writer(self.graph, latex)
-        sections = []
-        if self.steps:
-            sections += [self._chain_rule(writer), *self._definitions(writer), self._factors(writer)]
-            if self.paths:
-                sections.append(self._products(writer))
+        names = self._graph.names
+        writer = Writer(names if self.wrt in names else {**names, self.wrt: self.wrt.label or "x"}, latex)
+        if self.root is self.wrt:
+            sections = [Section(f"{self._title(writer)}: it is the root itself.", [])]
+        elif not self.path_count:
+            sections = [Section(f"{self._title(writer)}: the one does not influence the other.", [])]
+        elif self._graph.detail == "layer":
+            sections = layer_sections(LayerGraph(self._graph, keep=[self.wrt]), self.wrt, writer)
+        else:
+            sections = [self._chain_rule(writer), *self._definitions(writer), self._factors(writer)]
+            sections += self._products(writer)
             if self.path_count > 1:
                 sections.append(self._backward_pass(writer))
-        else:
-            derivative = "1: it is the root" if self.root is self.wrt else "0: the root does not depend on it"
-            sections.append(Section(f"{writer.partial(self.root, self.wrt)} = {derivative}.", []))
-        if self.learning_rate is not None:
-            sections.append(self._update(writer, self.learning_rate))
+        sections += [Section(reason, []) for reason in self.reasons[:MOST_REASONS]]
+        if len(self.reasons) > MOST_REASONS:
+            sections.append(Section(f"And {len(self.reasons) - MOST_REASONS} more such reasons.", []))
+        if self._learning_rate is not None:
+            sections.append(self._update(writer, self._learning_rate))
         return sections
 
-    def _chain_rule(self, writer: "_Writer") -> Section:
-        start, end = self.graph.names[self.wrt], self.graph.names[self.root]
-        if not self.paths:
-            title = f"{self.path_count:,} paths lead from {start} to {end}, too many to write out one by one."
-            return Section(title, [])
-        products = [
-            writer.product([writer.partial(edge.target, edge.source) for edge in path], writer.dot)
-            for path in self.paths
-        ]
-        if len(self.paths) == 1:
+    def _title(self, writer: Writer) -> str:
+        plain = Writer(writer.names, latex=False)
+        return (
+            f"{plain.partial(writer.names[self.root], writer.names[self.wrt])} = {plain.number(self.value)}"
+        )
+
+    def _derivative(self, writer: Writer) -> str:
+        return writer.partial(writer.names[self.root], writer.names[self.wrt])
+
+    def _partial(self, edge: Edge, writer: Writer) -> str:
+        """Write the derivative along an edge, marked where it is not the whole ∂target/∂source."""
+        partial = writer.partial(writer.names[edge.target], writer.names[edge.source])
+        twins = [twin for twin in self._graph.outgoing[edge.source] if twin.target is edge.target]
+        if len(twins) > 1:  # as in x·x
+            return partial + writer.words(f" (use {twins.index(edge) + 1})")
+        return partial + (writer.words(" (direct)") if self._graph.has_detour(edge) else "")
+
+    def _chain_rule(self, writer: Writer) -> Section:
+        start, end = writer.names[self.wrt], writer.names[self.root]
+        if len(self.paths) < self.path_count:
+            title = f"{self.path_count:,} paths lead from {start} to {end}, too many to write out."
+            equations = [
+                Equation(self._route(path, writer), [f"= {writer.number(prod(edge.slope for edge in path))}"])
+                for path in self.paths
+            ]
+            return Section(f"{title} The {len(self.paths)} that contribute most:", equations)
+        title = f"{self.path_count} paths lead from {start} to {end}; the chain rule adds them up:"
+        if self.path_count == 1:
             title = f"The chain rule along the path from {start} to {end}:"
-        else:
-            title = f"{len(self.paths)} paths lead from {start} to {end}; the chain rule adds them up:"
-        right = ["= " + products[0][0], *products[0][1:]]
-        for product in products[1:]:
-            right += ["+ " + product[0], *product[1:]]
-        return Section(title, [Equation(writer.partial(self.root, self.wrt), right)])
+        right = []
+        for sign, path in zip("=" + "+" * MOST_PATHS, self.paths, strict=False):
+            first, *rest = writer.product([self._partial(edge, writer) for edge in path], writer.dot)
+            right += [f"{sign} {first}", *rest]
+        return Section(title, [Equation(self._derivative(writer), right)])
 
-    def _definitions(self, writer: "_Writer") -> list[Section]:
+    def _route(self, path: list[Edge], writer: Writer) -> str:
+        """Write the names along a path, of a long one the ends."""
+        names = [writer.name(writer.names[edge.source]) for edge in path[::-1]]
+        names.append(writer.name(writer.names[self.root]))
+        if len(names) > 7:
+            names[3:-3] = [writer.words("…")]
+        return (r" \to " if writer.latex else " → ").join(names)
+
+    def _definitions(self, writer: Writer) -> list[Section]:
         """What the names v1, v2, … stand for that Values on the way were given for want of a label."""
-        nameless = [edge.source for edge in self.steps[::-1] if edge.source.args and not edge.source.label]
-        equations = [
-            Equation(writer.name(node), [f"= {writer.formula(node)}", f"= {writer.number(node.data)}"])
-            for node in dict.fromkeys(nameless)
-        ]
-        return [Section("Values without a label on the way:", equations)] if equations else []
-
-    def _factors(self, writer: "_Writer") -> Section:
-        equations = []
-        for edge in self.steps:
-            value = writer.number(edge.slope)
-            forms = [writer.slope(edge), writer.slope(edge, numbers=True)]
-            right = [f"= {form}" for form in forms if form != value]
-            equations.append(Equation(writer.partial(edge.target, edge.source), [*right, f"= {value}"]))
-        return Section("The factors, as formulas and in numbers:", equations)
-
-    def _products(self, writer: "_Writer") -> Section:
-        """The numbers multiplied along each path, and then added up."""
-        amounts = [prod(edge.slope for edge in path) for path in self.paths]
-        products = [
-            writer.product([f"{writer.signed(edge.slope):{PRODUCT}}" for edge in path], writer.times)
-            for path in self.paths
-        ]
-        derivative = writer.partial(self.root, self.wrt)
-        if len(self.paths) == 1:
-            right = ["= " + products[0][0], *products[0][1:], "= " + writer.number(amounts[0])]
-            return Section("Multiplied:", [Equation(derivative, right)])
-        equations = [
+        sources = {edge.source for edge in self.steps}
+        nameless = [node for node in self._graph.nodes if node in sources and node.args and not node.label]
+        equations = (
             Equation(
-                writer.text(f"path {i}"), ["= " + product[0], *product[1:], "= " + writer.number(amount)]
+                writer.name(writer.names[node]),
+                [f"= {writer.formula(node)}", f"= {writer.number(node.data)}"],
             )
-            for i, (product, amount) in enumerate(zip(products, amounts, strict=True), 1)
-        ]
-        right = [*writer.sum(amounts), "= " + writer.number(self.value)]
-        return Section("Multiplied along each path, then added:", [*equations, Equation(derivative, right)])
+            for node in nameless
+        )
+        return [_section("Values without a label on the way:", equations)] if nameless else []
 
-    def _backward_pass(self, writer: "_Writer") -> Section:
-        """The factored form: each derivative of the root once, from those that come after it."""
+    def _factors(self, writer: Writer) -> Section:
+        def equations() -> Iterator[Equation]:
+            for edge in self.steps:
+                value = writer.number(edge.slope)
+                forms = [writer.slope(edge), writer.slope(edge, numbers=True)]
+                right = [f"= {form}" for form in forms if form != value]
+                yield Equation(self._partial(edge, writer), [*right, f"= {value}"])
+
+        return _section("The factors, as formulas and in numbers:", equations())
+
+    def _products(self, writer: Writer) -> list[Section]:
+        """The numbers multiplied along each path, and then added up."""
+        if len(self.paths) < self.path_count:
+            return []
+        derivative = self._derivative(writer)
         equations = []
+        for i, path in enumerate(self.paths):
+            first, *rest = writer.product([writer.factor(edge.slope) for edge in path], writer.times)
+            left = derivative if self.path_count == 1 else writer.words(f"path {i + 1}")
+            amount = [f"= {writer.number(prod(edge.slope for edge in path))}"] if rest else []
+            equations.append(Equation(left, [f"= {first}", *rest, *amount]))
+        if self.path_count == 1:
+            return [Section("Multiplied:", equations)]
+        amounts = [prod(edge.slope for edge in path) for path in self.paths]
+        total = Equation(derivative, [*writer.sum(amounts), f"= {writer.number(self.value)}"])
+        return [Section("Multiplied along each path, then added:", [*equations, total])]
+
+    def _backward_pass(self, writer: Writer) -> Section:
+        """The factored form: each derivative of the root once, from those that come after it."""
+        root, names, adjoint = self.root, writer.names, self._graph.adjoint
         on_path = {edge.source for edge in self.steps}
-        for node in reversed(self.graph.nodes):
-            edges = [edge for edge in self.graph.outgoing[node] if node in on_path]
-            if not edges or all(edge.target is self.root for edge in edges):
-                continue
-            symbols: list[str] = []
-            numbers: list[str] = []
-            amounts: list[float] = []
-            for sign, edge in zip("=" + "+" * len(edges), edges, strict=False):
-                adjoint = self.graph.adjoint[edge.target]
-                amounts.append(adjoint * edge.slope)
-                pairs = [
-                    (writer.partial(self.root, edge.target), writer.partial(edge.target, node), writer.dot),
-                    (writer.signed(adjoint), writer.signed(edge.slope), writer.times),
-                ]
-                for pieces, (x, y, times) in zip((symbols, numbers), pairs, strict=True):
-                    pieces.append(f"{sign} {x:{PRODUCT}} {times} {y:{PRODUCT}}")
-            right = [*symbols, *numbers, *(writer.sum(amounts) if len(amounts) > 1 else [])]
-            value = "= " + writer.number(self.graph.adjoint[node])
-            equations.append(Equation(writer.partial(self.root, node), [*right, value]))
-        return Section("Backpropagation computes every derivative once and uses it again:", equations)
 
-    def _update(self, writer: "_Writer", learning_rate: float) -> Section:
-        name, gradient = writer.name(self.wrt), writer.partial(self.root, self.wrt)
+        def equations() -> Iterator[Equation]:
+            for node in reversed(self._graph.nodes):
+                edges = self._graph.outgoing[node] if node in on_path else []
+                if all(edge.target is root for edge in edges) and len(edges) < 2:
+                    continue  # one of the factors above
+                symbols, numbers = [], []
+                for sign, edge in zip("=" + "+" * len(edges), edges, strict=False):
+                    symbol, number = self._partial(edge, writer), writer.factor(edge.slope)
+                    if edge.target is not root:
+                        symbol = f"{writer.partial(names[root], names[edge.target])} {writer.dot} {symbol}"
+                        number = f"{writer.factor(adjoint[edge.target])} {writer.times} {number}"
+                    symbols.append(f"{sign} {symbol}")
+                    numbers.append(f"{sign} {number}")
+                terms = writer.sum([adjoint[edge.target] * edge.slope for edge in edges])
+                right = [*symbols, *numbers, *(terms if len(edges) > 1 else [])]
+                value = f"= {writer.number(adjoint[node])}"
+                yield Equation(writer.partial(names[root], names[node]), [*right, value])
+
+        return _section("Backpropagation computes every derivative once and uses it again:", equations())
+
+    def _update(self, writer: Writer, learning_rate: float) -> Section:
+        name, rate = writer.name(writer.names[self.wrt]), writer.number(learning_rate)
+        before, after = self.wrt.data, self.wrt.data - learning_rate * self.value
         right = [
-            f"= {name} {writer.minus} {writer.number(learning_rate)} {writer.dot} {gradient}",
-            f"= {writer.number(self.wrt.data)} {writer.minus} {writer.number(learning_rate)}"
-            f" {writer.times} {writer.signed(self.value):{PRODUCT}}",
-            f"= {writer.number(self.wrt.data - learning_rate * self.value)}",
+            f"= {name} {writer.minus} {rate} {writer.dot} {self._derivative(writer)}",
+            f"= {writer.number(before)} {writer.minus} {rate} {writer.times} {writer.factor(self.value)}",
+            f"= {writer.number(after)}",
         ]
-        return Section("One step of gradient descent:", [Equation(f"{name}{writer.plus}", right)])
+        return Section("One step of gradient descent:", [Equation(name + writer.updated, right)])
 
 
-class _Writer:
-    """Names, numbers and signs, as text or as LaTeX."""
-
-    def __init__(self, graph: Graph, latex: bool) -> None:
-        self.names = graph.names
-        self.latex = latex
-        self.term = notation.LatexTerm if latex else Term
-        self.dot, self.times = (r"\cdot", r"\times") if latex else ("·", "×")
-        self.minus, self.plus = ("-", "^{+}") if latex else ("−", "⁺")
-
-    def name(self, value: Value) -> Term:
-        return notation.written(value, self.names, latex=self.latex)
-
-    def partial(self, of: Value, wrt: Value) -> str:
-        if self.latex:
-            return rf"\frac{{\partial {self.name(of)}}}{{\partial {self.name(wrt)}}}"
-        return f"∂{self.name(of):{ATOM}}/∂{self.name(wrt):{ATOM}}"
-
-    def formula(self, value: Value) -> Term:
-        return notation.formula(value, self.names, latex=self.latex)
-
-    def number(self, x: float) -> str:
-        return notation.number(x, self.latex)
-
-    def signed(self, x: float) -> Term:
-        return self.term(self.number(x), ATOM if x >= 0 else SIGN)
-
-    def text(self, words: str) -> str:
-        return rf"\text{{{words}}}" if self.latex else words
-
-    def slope(self, edge: Edge, numbers: bool = False) -> str:
-        return str(edge.formula(self.names, latex=self.latex, numbers=numbers))
-
-    def product(self, factors: Sequence[str], times: str) -> list[str]:
-        """Return the factors of a product, each but the first with the sign before it."""
-        return [factors[0], *(f"{times} {factor}" for factor in factors[1:])]
-
-    def sum(self, amounts: Sequence[float]) -> list[str]:
-        """Return "= a", "+ b", "− c" for the terms of a sum."""
-        first, *rest = amounts
-        signs = [self.minus if amount < 0 else "+" for amount in rest]
-        return [
-            f"= {self.number(first)}",
-            *(f"{sign} {self.number(abs(amount))}" for sign, amount in zip(signs, rest, strict=True)),
-        ]
-
-
-def _lines(equations: Sequence[Equation]) -> list[str]:
-    """Lay equations out below each other, their first signs aligned, in lines of at most 80 columns.
-
-    Where an equation is too long for a line it is broken at "=", a part that still is too long at the
-    signs of a sum, and a part of that wherever a factor ends.
-    """
-    width = max((len(equation.left) for equation in equations), default=0)
-    room = COLUMNS - width - 3
-    lines = []
-    for left, right in equations:
-        rows = [right]
-        for signs in ("=", "+−", "·×"):
-            rows = [part for row in rows for part in _broken(row, signs, room)]
-        starts = [f"  {left:{width}}"] + [" " * (width + 2)] * (len(rows) - 1)
-        lines += [f"{start} {' '.join(row)}" for start, row in zip(starts, rows, strict=True)]
-    return lines
-
-
-def _broken(row: list[str], signs: str, room: int) -> list[list[str]]:
-    """Return the row in parts that start with one of the signs, if it does not fit in one."""
-    if len(" ".join(row)) <= room:
-        return [row]
-    parts: list[list[str]] = [[]]
-    for piece in row:
-        full = len(" ".join([*parts[-1], piece])) > room
-        if parts[-1] and piece[0] in signs and (full or "·" not in signs):
-            parts.append([])
-        parts[-1].append(piece)
-    return parts
+def _section(title: str, equations: Iterable[Equation]) -> Section:
+    """Return a section of no more equations than a reader can take in."""
+    listed = list(islice(equations, MOST_EQUATIONS + 1))
+    if len(listed) > MOST_EQUATIONS:
+        title = f"{title[:-1]} (the first {MOST_EQUATIONS}):"
+    return Section(title, listed[:MOST_EQUATIONS])
 
 
 def explain(
@@ -257,12 +228,13 @@ def explain(
 
     Args:
         root: the Value that is differentiated.
-        wrt: a Value that it was computed from.
-        detail: "named" to go from one labelled Value to the next, "ops" by every operation.
+        wrt: the Value with respect to which.
+        detail: how fine, as for ``draw``: "named" goes from one labelled Value to the next, "ops" through
+            every operation, "neuron" from neuron to neuron, "layer" from layer to layer.
         learning_rate: also show the update w⁺ = w − learning_rate · ∂root/∂w.
 
     Raises:
-        ValueError: if ``root`` was not computed from ``wrt``, or for another ``detail``.
+        ValueError: for another ``detail``.
 
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
     >>> net = w * x

@@ -1,16 +1,22 @@
 """Questions about a graph: which Values a reader wants to see, and the ways from one to another."""
 
+import re
 from collections.abc import Collection
 from functools import cached_property
 from itertools import count
-from typing import Literal
+from operator import itemgetter
+from typing import Any, Literal, get_args
 
 from tinygrad_edu.gradient import adjoints, numeric_slopes, symbolic_slopes
 from tinygrad_edu.notation import Names, number, written
 from tinygrad_edu.term import Term, one_line
 from tinygrad_edu.value import Value, topological_order
 
-Detail = Literal["ops", "named"]
+Detail = Literal["ops", "named", "neuron", "layer"]
+DETAILS = get_args(Detail)
+
+# What belongs to the inside of a neuron, in the names of the worked example, which networks use too.
+_INSIDE_A_NEURON = re.compile(r"net_.*|[wb]\d+")
 
 
 class Edge:
@@ -56,14 +62,14 @@ class Graph:
         root: the Value whose graph it is.
         nodes: the visible Values, arguments before results.
         edges: the edges between them, in the order of their targets.
-        shows_operations: whether every operation is visible.
+        detail: how fine it is seen.
     """
 
-    def __init__(self, root: Value, nodes: list[Value], edges: list[Edge], shows_operations: bool) -> None:
+    def __init__(self, root: Value, nodes: list[Value], edges: list[Edge], detail: Detail) -> None:
         self.root = root
         self.nodes = nodes
         self.edges = edges
-        self.shows_operations = shows_operations
+        self.detail = detail
 
     @cached_property
     def names(self) -> dict[Value, str]:
@@ -116,6 +122,19 @@ class Graph:
                     flows[edge] = tangent[node] * edge.slope * self.adjoint[edge.target]
         return flows
 
+    def has_detour(self, edge: Edge) -> bool:
+        """Return whether other ways than this edge lead from its source to its target."""
+        last = self._position[edge.target]
+        reached = {other.target for other in self.outgoing[edge.source] if other is not edge}
+        for node in self.nodes[self._position[edge.source] : last]:
+            if node in reached:
+                reached.update(onward.target for onward in self.outgoing[node])
+        return edge.target in reached
+
+    @cached_property
+    def _position(self) -> dict[Value, int]:
+        return {node: i for i, node in enumerate(self.nodes)}
+
     def path_count(self, source: Value) -> int:
         """Return how many ways lead from ``source`` to the root.
 
@@ -132,20 +151,37 @@ class Graph:
                 counts[node] = sum(counts[edge.target] for edge in self.outgoing[node])
         return counts[source]
 
-    def paths(self, source: Value) -> list[list[Edge]]:
-        """Return all ways from ``source`` to the root; ask ``path_count`` first, there may be very many."""
-        complete: list[list[Edge]] = []
-        unfinished: list[tuple[Value, list[Edge]]] = [(source, [])]
-        while unfinished:
-            node, path = unfinished.pop()
-            if node is self.root:
-                complete.append(path)
-            else:
-                unfinished += [(edge.target, [*path, edge]) for edge in reversed(self.outgoing[node])]
-        return complete
+    def paths(self, source: Value, most: int | None = None) -> list[list[Edge]]:
+        """Return the ways from ``source`` to the root: all of them, or those ``most`` that contribute most.
+
+        The best ways onward from a Value are found among the best from each of its targets, so that very
+        many paths take no longer than few.
+        """
+        ways: dict[Value, list[tuple[float, Any]]] = {self.root: [(1.0, None)]}
+        for node in reversed(self.nodes):
+            if node is not self.root:
+                onward = [
+                    (size * abs(edge.slope), (edge, rest))
+                    for edge in self.outgoing[node]
+                    for size, rest in ways[edge.target]
+                ]
+                if most is not None and len(onward) > most:
+                    onward = sorted(onward, key=itemgetter(0), reverse=True)[:most]
+                ways[node] = onward
+        return [_unlinked(way) for _, way in ways[source]]
 
 
-def fold(root: Value, detail: Detail = "named", keep: Collection[Value] = ()) -> Graph:
+def _unlinked(way: Any) -> list[Edge]:
+    edges = []
+    while way is not None:
+        edge, way = way
+        edges.append(edge)
+    return edges
+
+
+def fold(
+    root: Value, detail: Detail = "named", keep: Collection[Value] = (), *, labels: bool = True
+) -> Graph:
     """Return the graph of ``root`` with only those Values visible that the reader wants to see.
 
     An edge of the folded graph carries the total derivative through what it hides, so that the product
@@ -153,9 +189,12 @@ def fold(root: Value, detail: Detail = "named", keep: Collection[Value] = ()) ->
 
     Args:
         root: the Value whose graph it is; always visible.
-        detail: "ops" shows everything; "named" shows labelled Values and leaves. Plain numbers inside
-            an expression are part of the expression there. A graph without labels is shown at "ops".
+        detail: "ops" shows every Value. "named" shows labelled Values and leaves; a plain number in an
+            expression is part of the expression there, and a graph without labels is shown at "ops".
+            "neuron" hides what is inside a neuron as well: Values named net_… and the parameters w1,
+            w2, …, b1, b2, …. "layer" shows the same Values, to be grouped by ``layers``.
         keep: Values that stay visible in any case.
+        labels: show a graph without labels at "ops" whatever the detail.
 
     Raises:
         ValueError: for another ``detail``, or if the graph has no such Value to keep.
@@ -166,24 +205,27 @@ def fold(root: Value, detail: Detail = "named", keep: Collection[Value] = ()) ->
     [28.0]
     """
     order = topological_order(root)
+    known = set(order)
     for value in keep:
-        if value not in order:
+        if value not in known:
             raise ValueError(
                 f"{one_line(written(value))} is not in the graph of {one_line(written(root))}, "
                 "which was not computed from it"
             )
-    if detail not in ("ops", "named"):
-        raise ValueError(f"detail={detail!r} is not known: use 'ops' or 'named'")
-    if detail == "ops" or not any(value.label for value in order):
+    if detail not in DETAILS:
+        raise ValueError(f"detail={detail!r} is not known: use {', '.join(DETAILS)}")
+    if detail == "ops" or (labels and not any(value.label for value in order)):
         edges = [
             Edge(arg, value, slope, [value], place)
             for value in order
             for place, (arg, slope) in enumerate(zip(value.args, value.slopes, strict=True))
         ]
-        return Graph(root, order, edges, shows_operations=True)
+        return Graph(root, order, edges, "ops")
 
-    visible = {root, *keep}
-    visible.update(v for v in order if v.label or not (v.args or v.is_constant))
+    visible = {value for value in order if value.label or not (value.args or value.is_constant)}
+    if detail != "named":
+        visible = {value for value in visible if not _INSIDE_A_NEURON.fullmatch(value.label)}
+    visible |= {root, *keep}
     edges = []
     for target in order:
         if target in visible and target.args:
@@ -192,4 +234,4 @@ def fold(root: Value, detail: Detail = "named", keep: Collection[Value] = ()) ->
             slopes = adjoints(target, between, numeric_slopes)
             sources = [value for value in below if value is not target and value in visible]
             edges += [Edge(source, target, slopes[source], between) for source in sources]
-    return Graph(root, [value for value in order if value in visible], edges, shows_operations=False)
+    return Graph(root, [value for value in order if value in visible], edges, detail)

@@ -1,6 +1,9 @@
 """Names that a user types: the error for an unknown one says which come nearest."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+Entry = TypeVar("Entry")
 
 
 class UnknownNameError(KeyError):
@@ -26,3 +29,18 @@ class UnknownNameError(KeyError):
         near = self.nearest or self.known[:10]
         listed = " or ".join(filter(None, [", ".join(near[:-1]), near[-1]])) if near else "nothing"
         return f"there is no {self.kind} {self.name[:40]!r}: did you mean {listed}?"
+
+
+def look_up(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:
+    """Return the entry of a table that has this name.
+
+    Raises:
+        UnknownNameError: if there is none; the message gives the nearest names.
+
+    >>> look_up("colour", "blu", {"red": 1, "blue": 2})
+    Traceback (most recent call last):
+    tinygrad_edu.names.UnknownNameError: there is no colour 'blu': did you mean blue?
+    """
+    if name not in table:
+        raise UnknownNameError(kind, str(name), table)
+    return table[name]

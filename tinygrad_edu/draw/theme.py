@@ -4,6 +4,7 @@
 # near-black. The sign is always printed as well, and the width shows the magnitude.
 POSITIVE = "#D55E00"
 NEGATIVE = "#0072B2"
+ACTIVE = "#009E73"  # their green: what an animation is at
 
 FONT = "Helvetica"  # the one font whose metrics the layout engine has built in
 FONT_STACK = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
@@ -14,9 +15,15 @@ DARK_TEXT, DARK_FILL = "#f0f0f0", "#1e1e1e"
 DARK_FAINT_TEXT, DARK_FAINT_LINE = "#949494", "#555555"
 
 # What Graphviz is told of nodes and edges. The classes are there for the stylesheet.
+GRAPH = {"bgcolor": "transparent", "nodesep": "0.2", "ranksep": "0.5", "fontname": FONT, "fontsize": "12"}
+GRAPH |= {"fontcolor": TEXT, "labeljust": "l"}
+# Curves round everything take minutes where very many edges cross many ranks; straight lines a second.
+ENTANGLED_SPAN = 600
+ENTANGLED = {"splines": "line", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
 NODE = {"shape": "Mrecord", "fontname": FONT, "fontsize": "12", "margin": "0.12,0.05"}
 NODE |= {"style": "filled", "fillcolor": FILL}
 EDGE = {"fontname": FONT, "fontsize": "11", "arrowsize": "0.7"}
+TITLE = {"fontsize": "14", "labelloc": "t"}
 
 PLAIN = {"class": "plain", "color": LINE, "fontcolor": TEXT}
 ON_PATH = PLAIN | {"class": "path", "penwidth": "2"}
@@ -42,19 +49,26 @@ def flow(amount: float, largest: float) -> dict[str, str]:
 
 
 def stylesheet(scope: str) -> str:
-    """Return the CSS of one drawing: bold names, and what changes on a dark page.
+    """Return the CSS of one drawing: what changes on a dark page.
 
     Args:
         scope: the id of the drawing's svg element; the rules reach nothing else in a page.
     """
     rules = f"""
-#S .node text:first-of-type {{ font-weight: bold }}
 @media (prefers-color-scheme: dark) {{
 #S .node path, #S .node polygon {{ fill: {DARK_FILL} }}
-#S .plain text, #S .path text {{ fill: {DARK_TEXT} }}
+#S .graph > text, #S .plain text, #S .path text {{ fill: {DARK_TEXT} }}
 #S .faint text {{ fill: {DARK_FAINT_TEXT} }}
 #S .faint path, #S .faint polyline {{ stroke: {DARK_FAINT_LINE} }}
 #S .edge.faint polygon {{ fill: {DARK_FAINT_LINE}; stroke: {DARK_FAINT_LINE} }}
 }}
 """
     return rules.replace("#S", f"#{scope}")
+
+
+def card() -> str:
+    """Return the CSS that gives an SVG a background of its own."""
+    return f"""
+svg {{ background: {FILL} }}
+@media (prefers-color-scheme: dark) {{ svg {{ background: {DARK_FILL} }} }}
+"""

@@ -1,0 +1,194 @@
+"""Data sets: their shapes, their seeds, and the errors of CSV files."""
+
+import math
+from collections import Counter
+
+import pytest
+
+from tinygrad_edu import three_layer
+from tinygrad_edu.datasets import (
+    Dataset,
+    circles,
+    digits,
+    moons,
+    one_hot,
+    read_csv,
+    spirals,
+    worked_pair,
+    xor,
+)
+from tinygrad_edu.names import UnknownNameError
+
+
+def test_moons_lie_on_their_half_circles():
+    for (x, y), kind in moons(200, noise=0.0):
+        if kind == 0:
+            assert math.hypot(x, y) == pytest.approx(1)
+            assert y >= 0
+        else:
+            assert math.hypot(x - 1, y - 0.5) == pytest.approx(1)
+            assert y <= 0.5
+
+
+def test_circles_lie_on_their_circles():
+    for (x, y), kind in circles(200, noise=0.0):
+        assert math.hypot(x, y) == pytest.approx(0.5 if kind else 1.0)
+
+
+def test_spirals_turn_once_and_do_not_meet():
+    data = spirals(400, noise=0.0)
+    arms = [[row for row, target in data if target == kind] for kind in (0, 1)]
+    assert [len(arm) for arm in arms] == [200, 200]
+    assert all(math.dist(p, q) > 0.19 for p in arms[0] for q in arms[1])
+    assert all([-x, -y] == pytest.approx(q, abs=1e-12) for (x, y), q in zip(*arms, strict=True))
+
+
+@pytest.mark.parametrize("make", [moons, circles, spirals])
+def test_noise_comes_from_the_seed(make):
+    assert make(50, seed=1) == make(50, seed=1)
+    assert make(50, seed=1) != make(50, seed=2)
+    assert Counter(make(101).targets) == {0: 51, 1: 50}
+    exact = make(5000, noise=0.0)
+    spread = [a - b for (p, _), (q, _) in zip(make(5000, noise=0.2), exact, strict=True)
+              for a, b in zip(p, q, strict=True)]  # fmt: skip
+    assert math.sqrt(sum(d * d for d in spread) / len(spread)) == pytest.approx(0.2, rel=0.03)
+    with pytest.raises(ValueError, match="at least 2 examples, not 1"):
+        make(1)
+
+
+def test_small_sets():
+    assert all(target == (a != b) for (a, b), target in xor())
+    assert [list(three_layer.INPUTS.values())] == worked_pair().inputs
+    assert [list(three_layer.TARGETS.values())] == worked_pair().targets
+    assert all(row == target and sum(row) == 1 for row, target in one_hot(8))
+
+
+def test_digits():
+    pytest.importorskip("sklearn", reason="the digits come with scikit-learn, an extra")
+    data = digits()
+    assert len(data) == 1797
+    assert {len(row) for row in data.inputs} == {64}
+    assert {pixel for row in data.inputs for pixel in row} == {k / 16 for k in range(17)}
+    assert set(data.targets) == set(range(10))
+    assert [type(data.targets[0]), data.classes[3]] == [int, "3"]
+
+
+def test_digits_without_scikit_learn(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "sklearn.datasets", None)
+    with pytest.raises(ImportError, match=r'pip install "tinygrad_edu\[datasets\]"'):
+        digits()
+
+
+def test_splitting_loses_nothing_and_repeats_nothing():
+    data = moons(50)
+    train, test = data.split(0.3, seed=4)
+    assert (len(train), len(test)) == (35, 15)
+    assert sorted(list(train) + list(test)) == sorted(data)
+    assert data.split(0.3, seed=4) == (train, test)
+    assert data.split(0.3, seed=5) != (train, test)
+    for fraction in (0.0, 1.0, -1, 0.001):
+        with pytest.raises(ValueError, match="leaves one side empty"):
+            data.split(fraction)
+
+
+def test_slices_signs_and_autoencoding():
+    data = xor()
+    assert list(data[1:3]) == [([0.0, 1.0], 1), ([1.0, 0.0], 1)]
+    assert data.signed().targets == [-1, 1, 1, -1]
+    assert data.autoencoding().targets == data.inputs
+    with pytest.raises(ValueError, match="only targets 0 and 1"):
+        data.signed().signed()
+
+
+def test_arrays_are_taken_too():
+    numpy = pytest.importorskip("numpy", reason="to make arrays")
+    data = Dataset(numpy.array([[1, 2], [3, 4]]), numpy.array([0, 1]))
+    assert list(data) == [([1.0, 2.0], 0.0), ([3.0, 4.0], 1.0)]
+    assert Dataset(numpy.eye(2), numpy.eye(2)) == one_hot(2)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "error", "message"),
+    [
+        ([], [], ValueError, "there is no data"),
+        ([[1]], [1, 2], ValueError, "1 rows of inputs, but 2 targets"),
+        ([[1, 2], [1, 2], [1]], [0, 0, 0], ValueError, "example 2 has another number of inputs"),
+        ([[1], [2]], [[1, 2], [1]], ValueError, "example 1 has another number of target numbers"),
+        ([[1], ["x"]], [0, 0], TypeError, "one real number, not str"),
+        ([[1]], [None], TypeError, "one real number, not NoneType"),
+    ],
+)
+def test_bad_data_gets_one_clear_line(inputs, targets, error, message):
+    with pytest.raises(error, match=message):
+        Dataset(inputs, targets)
+
+
+# --- CSV ------------------------------------------------------------------------------------------
+
+
+def write(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "data.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_numbers_are_read(tmp_path, separator, encoding, newline):
+    lines = [["größe", "y", "b"], ["1", "2.5", "-3e2"], [" 4 ", "5", '"6"'], []]
+    text = newline.join(separator.join(line) for line in lines)
+    data = read_csv(write(tmp_path, text, encoding), "y")
+    assert list(data) == [([1.0, -300.0], 2.5), ([4.0, 6.0], 5.0)]
+    assert (data.columns, data.classes) == (["größe", "b"], [])
+
+
+def test_words_are_classes(tmp_path):
+    data = read_csv(write(tmp_path, "x,kind\n1,rose\n2,lily\n3,rose\n"), "kind")
+    assert (data.classes, data.targets) == (["lily", "rose"], [1, 0, 1])
+
+
+def test_a_quoted_cell_may_hold_the_separator(tmp_path):
+    data = read_csv(write(tmp_path, 'x,kind\n1,"red, large"\n2,"blue\n\nsmall"\n'), "kind")
+    assert data.classes == ["blue\n\nsmall", "red, large"]
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "message"),
+    [
+        ("", "y", "has no data"),
+        ("a,y\n", "y", "has no data"),
+        ("a,y\n1,2\n\n3,x\n", "y", r"data\.csv, line 4, column 'y': 'x' is not a number"),
+        ("a,y\n1,2\nred,4\n", "y", "line 3, column 'a': 'red' is not a number"),
+        ("a,y\n1,2\n,4\n", "y", "line 3, column 'a': the cell is empty"),
+        ("a,y\n1,\n2,4\n", "y", "line 2, column 'y': the cell is empty"),
+        ("a,y\n1,red\n2,\n", "y", "line 2, column 'y': 'red' is not a number"),
+        ("a,y\nnan,2\n", "y", "line 2, column 'a': 'nan' is not finite"),
+        ("a,y\n1e999,2\n", "y", "line 2, column 'a': '1e999' is not finite"),
+        ("a,y\n1,2\n3\n", "y", "line 3: 1 cells, but 2 columns"),
+        ("a,y\n1,2,3\n", "y", "line 2: 3 cells, but 2 columns"),
+        ("a,a,y\n1,2,3\n", "y", "two columns have the same name"),
+        ("y\n1\n2\n", "y", "besides the target 'y' there is no column"),
+        ('a,y\n"1,2\n', "y", "has no data|1 cells"),
+        (f"a,y\n{'x' * 200_000},2\n", "y", "not a CSV file"),
+    ],
+)
+def test_a_bad_file_gets_one_clear_line(tmp_path, text, target, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        read_csv(write(tmp_path, text), target)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
+def test_an_unknown_column_gets_the_nearest(tmp_path):
+    with pytest.raises(UnknownNameError, match="no column 'prize': did you mean price"):
+        read_csv(write(tmp_path, "area,price\n1,2\n"), "prize")
+
+
+def test_other_files_are_refused(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(ValueError, match="is not a CSV file in UTF-8"):
+        read_csv(path, "y")
+    with pytest.raises(FileNotFoundError):
+        read_csv(tmp_path / "none.csv", "y")

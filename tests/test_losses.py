@@ -1,0 +1,95 @@
+"""Losses against their definitions, computed at fifty digits by mpmath, values and derivatives."""
+
+import mpmath
+import pytest
+
+from tinygrad_edu import Value
+from tinygrad_edu.losses import (
+    LOSSES,
+    binary_cross_entropy,
+    categorical_cross_entropy,
+    half_squared_error,
+    hinge,
+    mean_squared_error,
+)
+
+OUTPUTS = [0.3, -1.7, 2.5]
+EXTREME = [1000.0, -1000.0, 40.0, -40.0, 0.0]
+
+
+def log_probability(logit, right):
+    p = 1 / (1 + mpmath.exp(-logit))
+    return mpmath.log(p if right else 1 - p)
+
+
+DEFINITIONS = [
+    (half_squared_error, OUTPUTS, [1.0, -1.0, 0.5],
+     lambda s, t: sum((b - a) ** 2 / 2 for a, b in zip(s, t, strict=True))),
+    (mean_squared_error, OUTPUTS, [1.0, -1.0, 0.5],
+     lambda s, t: sum((b - a) ** 2 for a, b in zip(s, t, strict=True)) / 3),
+    (hinge, OUTPUTS, [1, -1, -1],
+     lambda s, t: sum(max(mpmath.mpf(0), 1 - a * b) for a, b in zip(s, t, strict=True)) / 3),
+    (binary_cross_entropy, OUTPUTS, [1, 0, 0.25],
+     lambda s, t: -sum(b * log_probability(a, True) + (1 - b) * log_probability(a, False)
+                       for a, b in zip(s, t, strict=True)) / 3),
+    (binary_cross_entropy, EXTREME, [0, 1, 1, 0, 1],
+     lambda s, t: -sum(log_probability(a, b) for a, b in zip(s, t, strict=True)) / 5),
+    (categorical_cross_entropy, OUTPUTS, 1,
+     lambda s, t: -mpmath.log(mpmath.exp(s[t]) / sum(map(mpmath.exp, s)))),
+    (categorical_cross_entropy, EXTREME, 2,
+     lambda s, t: -mpmath.log(mpmath.exp(s[t]) / sum(map(mpmath.exp, s)))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss", "outputs", "targets", "definition"), DEFINITIONS)
+def test_value_and_derivatives_equal_the_definition(loss, outputs, targets, definition):
+    values = [Value(x) for x in outputs]
+    result = loss(values, targets)
+    result.backward()
+    with mpmath.workdps(1000):  # 1 - sigmoid(1000) needs as many digits
+        exact = [mpmath.mpf(x) for x in outputs]
+        assert result.data == pytest.approx(float(definition(exact, targets)), rel=1e-14)
+        h = mpmath.mpf(10) ** -400
+        for i, value in enumerate(values):
+            up, down = ([x + sign * h * (k == i) for k, x in enumerate(exact)] for sign in (1, -1))
+            slope = (definition(up, targets) - definition(down, targets)) / (2 * h)
+            assert value.grad == pytest.approx(float(slope), rel=1e-13, abs=1e-15)
+
+
+def test_single_outputs_need_no_list():
+    for loss in (half_squared_error, mean_squared_error, hinge, binary_cross_entropy):
+        assert loss(Value(0.3), 1).data == loss([Value(0.3)], [1]).data
+
+
+def test_the_worked_example():
+    # out_o1, out_o2 and E_total of the reference
+    outputs = [Value(0.7513650695523157), Value(0.7729284653214626)]
+    assert half_squared_error(outputs, [0.01, 0.99]).data == pytest.approx(0.29837110876000270, rel=1e-15)
+
+
+def test_names():
+    assert list(LOSSES) == [
+        "half_squared_error",
+        "mean_squared_error",
+        "hinge",
+        "binary_cross_entropy",
+        "categorical_cross_entropy",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "targets", "message"),
+    [
+        (hinge, [Value(1.0)], [0], "targets −1 and 1, not 0: see Dataset.signed"),
+        (binary_cross_entropy, [Value(1.0)], [-1], "targets from 0 to 1, not -1"),
+        (categorical_cross_entropy, [Value(1.0), Value(2.0)], 2, "no class 2: the 2 outputs"),
+        (categorical_cross_entropy, [Value(1.0), Value(2.0)], -1, "no class -1"),
+        (categorical_cross_entropy, [Value(1.0), Value(2.0)], 0.5, "no class 0.5"),
+        (categorical_cross_entropy, Value(1.0), 0, "one output for each class"),
+        (mean_squared_error, [Value(1.0), Value(2.0)], [1.0], "2 outputs need 2 targets, not 1"),
+        (half_squared_error, Value(1.0), [1.0, 2.0], "1 outputs need 1 targets, not 2"),
+    ],
+)
+def test_mistakes_get_one_clear_line(loss, outputs, targets, message):
+    with pytest.raises(ValueError, match=message):
+        loss(outputs, targets)

@@ -1,0 +1,195 @@
+"""Optimisers against the formulas of their papers, with every running mean written out as a sum."""
+
+import math
+
+import pytest
+
+from tinygrad_edu import Value
+from tinygrad_edu.optim import (
+    OPTIMIZERS,
+    SGD,
+    Adam,
+    AdamW,
+    Optimizer,
+    RMSProp,
+    cosine_decay,
+    exponential_decay,
+    linear_decay,
+    step_decay,
+)
+
+GRADIENTS = [0.5, -0.25, 3.0, 0.0, -1.5, 0.125, 2.0, -0.75]
+START = 0.8
+
+
+def path(optimizer_class, **options):
+    """Return the parameter after each step; a second parameter goes along with the opposite gradients."""
+    w, other = Value(START), Value(-START)
+    optimizer = optimizer_class([w, other], 0.1, **options)
+    positions = []
+    for gradient in GRADIENTS:
+        w.grad, other.grad = gradient, -gradient
+        optimizer.step()
+        assert other.data == -w.data  # each has its own memory
+        positions.append(w.data)
+    return positions
+
+
+def weighted(terms, kept):
+    """Return the sum of the terms, each multiplied by ``kept`` once for every later one."""
+    return math.fsum(term * kept ** (len(terms) - 1 - i) for i, term in enumerate(terms))
+
+
+def expected(direction, decay=0.0, coupled=True):
+    """Return the positions when each step moves by 0.1 times ``direction`` of all gradients so far."""
+    w, seen, positions = START, [], []
+    for gradient in GRADIENTS:
+        seen.append(gradient + decay * w if coupled else gradient)
+        w = w - 0.1 * direction(seen) - (0.0 if coupled else 0.1 * decay * w)
+        positions.append(w)
+    return positions
+
+
+def rms(seen, kept):
+    return math.sqrt((1 - kept) * weighted([g * g for g in seen], kept))
+
+
+def adam(seen, beta1=0.9, beta2=0.999, epsilon=1e-8):
+    mean = (1 - beta1) * weighted(seen, beta1) / (1 - beta1 ** len(seen))
+    square = (1 - beta2) * weighted([g * g for g in seen], beta2) / (1 - beta2 ** len(seen))
+    return mean / (math.sqrt(square) + epsilon)
+
+
+@pytest.mark.parametrize(
+    ("actual", "wanted"),
+    [
+        (path(SGD), expected(lambda seen: seen[-1])),
+        (path(SGD, weight_decay=0.3), expected(lambda seen: seen[-1], 0.3)),
+        (path(SGD, momentum=0.9), expected(lambda seen: weighted(seen, 0.9))),
+        (path(SGD, momentum=0.9, nesterov=True), expected(lambda seen: seen[-1] + 0.9 * weighted(seen, 0.9))),
+        (path(SGD, momentum=0.5, weight_decay=0.2), expected(lambda seen: weighted(seen, 0.5), 0.2)),
+        (path(RMSProp), expected(lambda seen: seen[-1] / (rms(seen, 0.99) + 1e-8))),
+        (path(RMSProp, decay=0.8, epsilon=0.1, weight_decay=0.1),
+         expected(lambda seen: seen[-1] / (rms(seen, 0.8) + 0.1), 0.1)),
+        (path(Adam), expected(adam)),
+        (path(Adam, betas=(0.85, 0.99), epsilon=1e-3), expected(lambda seen: adam(seen, 0.85, 0.99, 1e-3))),
+        (path(Adam, weight_decay=0.1), expected(adam, 0.1)),
+        (path(AdamW), expected(adam, 0.01, coupled=False)),
+        (path(AdamW, weight_decay=0.4), expected(adam, 0.4, coupled=False)),
+    ],
+)  # fmt: skip
+def test_every_step_follows_the_paper(actual, wanted):
+    assert actual == pytest.approx(wanted, rel=1e-13, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "factors"),
+    [
+        (step_decay(2, 0.1), [1, 1, 0.1, 0.1, 0.01, 0.01]),
+        (exponential_decay(0.5), [1, 0.5, 0.25, 0.125, 0.0625, 0.03125]),
+        (linear_decay(4, 0.2), [1, 0.8, 0.6, 0.4, 0.2, 0.2]),
+        (cosine_decay(4, 0.2), [1, 0.6 + 0.4 * math.sqrt(0.5), 0.6, 0.6 - 0.4 * math.sqrt(0.5), 0.2, 0.2]),
+    ],
+)
+def test_schedules(schedule, factors):
+    w = Value(0.0)
+    optimizer = SGD([w], 2.0, schedule=schedule)
+    moved = []
+    for _ in factors:
+        before, w.grad = w.data, 1.0
+        optimizer.step()
+        moved.append(before - w.data)
+    assert moved == pytest.approx([2.0 * factor for factor in factors], rel=1e-13)
+
+
+def test_the_learning_rate_may_be_changed():
+    w = Value(1.0)
+    optimizer = SGD([w], 0.5, schedule=exponential_decay(0.5))
+    w.grad = 1.0
+    optimizer.step()
+    assert optimizer.learning_rate == 0.25
+    optimizer.learning_rate = 1.0
+    assert optimizer.learning_rate == 0.5
+    with pytest.raises(ValueError, match="learning_rate is at least 0"):
+        optimizer.learning_rate = -1.0
+
+
+def test_zero_grad():
+    w = Value(1.0)
+    w.grad = 3.0
+    SGD([w]).zero_grad()
+    assert w.grad == 0.0
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_restored_optimiser_goes_on_exactly(name):
+    make = OPTIMIZERS[name]
+    options = {"momentum": 0.9} if name == "sgd" else {}
+
+    def run(w, optimizer, gradients):
+        for gradient in gradients:
+            w.grad = gradient
+            optimizer.step()
+
+    straight, first, second = Value(START), Value(START), Value(0.0)
+    run(straight, make([straight], **options), GRADIENTS)
+    stopped = make([first], **options)
+    run(first, stopped, GRADIENTS[:3])
+    second.data = first.data
+    restored = make([second], **options)
+    restored.load_state_dict(stopped.state_dict())
+    run(second, restored, GRADIENTS[3:])
+    assert second.data == straight.data
+    assert stopped.steps == 3  # and has not moved with its copy
+
+
+def test_a_state_that_does_not_fit_changes_nothing():
+    optimizer = Adam([Value(1.0)])
+    before = optimizer.state_dict()
+    for state, message in (
+        (SGD([Value(1.0)]).state_dict(), "the state is of 'SGD', and this is Adam"),
+        (Adam([Value(1.0), Value(2.0)]).state_dict(), "Adam has 1 parameters, but 2 mean"),
+        ({"optimizer": "Adam", "steps": 3, "mean": [1.0]}, "Adam has 1 parameters, but 0 mean_square"),
+        ({"optimizer": "Adam", "mean": [1.0], "mean_square": [1.0]}, "steps is a whole number"),
+        ({"optimizer": "Adam", "steps": 3, "mean": ["x"], "mean_square": [1.0]}, "not a list of numbers"),
+        ({"optimizer": "Adam", "steps": 3, "mean": 1.0, "mean_square": [1.0]}, "not a list of numbers"),
+        ({}, "the state is of None"),
+        ([], "the state is a dictionary"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            optimizer.load_state_dict(state)
+        assert optimizer.state_dict() == before
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda w: SGD(w, -0.1), "learning_rate is at least 0, and finite, not -0.1"),
+        (lambda w: Adam(w, math.nan), "learning_rate is at least 0, and finite, not nan"),
+        (lambda w: SGD(w, math.inf), "learning_rate is at least 0, and finite, not inf"),
+        (lambda w: SGD(w, momentum=1.0), "momentum is at least 0 and less than 1"),
+        (lambda w: SGD(w, nesterov=True), "nesterov needs a momentum"),
+        (lambda w: RMSProp(w, decay=-1), "decay is at least 0"),
+        (lambda w: Adam(w, betas=(0.9, 1.0)), "each of betas is at least 0 and less than 1"),
+        (lambda w: AdamW(w, weight_decay=-1), "weight_decay is at least 0"),
+        (lambda w: Adam(w, epsilon=-1), "epsilon is at least 0"),
+        (lambda w: SGD([]), "at least one parameter"),
+        (lambda w: cosine_decay(0), "number of steps is at least 1, not 0"),
+    ],
+)
+def test_mistakes_get_one_clear_line(make, message):
+    with pytest.raises(ValueError, match=message):
+        make([Value(1.0)])
+
+
+def test_an_optimiser_of_ones_own():
+    class SignDescent(Optimizer):
+        def _direction(self, place, gradient):
+            return math.copysign(1.0, gradient)
+
+    w = Value(1.0)
+    w.grad = -7.0
+    SignDescent([w], 0.25).step()
+    assert w.data == 1.25
+    with pytest.raises(NotImplementedError, match="Optimizer does not say how it updates"):
+        Optimizer([w], 0.1).step()

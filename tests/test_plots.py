@@ -1,0 +1,89 @@
+"""Plots: what is drawn, read back from the axes."""
+
+import math
+
+import pytest
+
+from tinygrad_edu.callbacks import record_norms
+from tinygrad_edu.datasets import Dataset, moons, xor
+from tinygrad_edu.nn import MLP
+from tinygrad_edu.train import fit
+
+matplotlib = pytest.importorskip("matplotlib", reason="plots need matplotlib, an extra")
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt  # noqa: E402
+
+from tinygrad_edu import plots  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def test_loss_curve():
+    ax = plots.loss_curve({"loss": [3.0, 2.0, 1.5], "validation_loss": [3.5, 3.0, 4.0], "other": [1, 1, 1]})
+    curves = {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in ax.lines}
+    assert curves == {
+        "loss": ([1, 2, 3], [3.0, 2.0, 1.5]),
+        "validation loss": ([1, 2, 3], [3.5, 3.0, 4.0]),
+    }
+    other = plt.subplots()[1]
+    assert plots.loss_curve({"loss": [1.0]}, ax=other) is other
+
+
+def test_layers_over_time():
+    model = MLP(2, [3, 3, 1], "sigmoid", seed=0)
+    history = fit(
+        model, xor(), "binary_cross_entropy", "sgd", epochs=4, callbacks=[record_norms], progress=False
+    )
+    weights, gradients = plots.layers_over_time(history)
+    for ax, kind in ((weights, "weights"), (gradients, "gradients")):
+        assert {line.get_label(): list(line.get_ydata()) for line in ax.lines} == {
+            f"layers.{depth}": history[f"{kind} of layers.{depth}"] for depth in range(3)
+        }
+        assert ax.get_yscale() == "log"  # so that a vanishing gradient shows
+    with pytest.raises(ValueError, match=r"callbacks=\[callbacks.record_norms\]"):
+        plots.layers_over_time({"loss": [1.0]})
+
+
+def test_decision_boundary_shows_what_the_model_says(monkeypatch):
+    def model(x):
+        return x[1] - x[0]  # class 1 above the diagonal
+
+    drawn = []
+    monkeypatch.setattr("matplotlib.axes.Axes.contourf", lambda self, *args, **kwargs: drawn.append(args))
+    data = Dataset([[0, 0], [1, 0], [0, 1], [1, 1]], [0, 0, 1, 0], columns=["width", "height"])
+    ax = plots.decision_boundary(model, data, steps=5)
+    xs, ys, classes = drawn[0]
+    assert (xs[0], xs[-1], ys[0], ys[-1]) == pytest.approx((-0.1, 1.1, -0.1, 1.1))
+    assert classes == [[int(y > x) for x in xs] for y in ys]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("width", "height")
+    assert [len(points.get_offsets()) for points in ax.collections] == [3, 1]
+    with pytest.raises(ValueError, match="needs two inputs, and these examples have 1"):
+        plots.decision_boundary(model, Dataset([[1]], [0]))
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_decision_boundary_of_a_network(outputs, tmp_path):
+    data = moons(20)
+    ax = plots.decision_boundary(MLP(2, [2, outputs], seed=0), data, steps=8)
+    ax.figure.savefig(tmp_path / "plot.svg")
+    assert (tmp_path / "plot.svg").stat().st_size > 1000
+
+
+def test_codes_and_images():
+    ax = plots.codes([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]], [7, 7, 2])
+    assert [points.get_label() for points in ax.collections] == ["2", "7"]
+    assert ax.collections[0].get_offsets().tolist() == [[4.0, 5.0]]
+    model = MLP(2, [4], seed=0)
+    ax = plots.images([[0.0, 0.25, 0.5, 1.0], model([1, 2]), [1.0] * 4], columns=2)
+    sheet = ax.images[0].get_array().tolist()
+    assert [row[:2] for row in sheet[:2]] == [[0.0, 0.25], [0.5, 1.0]]
+    assert [row[:2] for row in sheet[3:]] == [[1.0, 1.0], [1.0, 1.0]]
+    assert [len(sheet), len(sheet[0])] == [5, 5]
+    with pytest.raises(ValueError, match="3 pixels make no square image"):
+        plots.images([[0, 1, 2]])
+    assert math.isclose(ax.images[0].norm.vmax, 1)

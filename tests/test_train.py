@@ -1,0 +1,406 @@
+"""Training: the worked example, stopping, resuming, and what happens when it goes wrong."""
+
+import json
+import math
+import random
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tinygrad_edu import Value, three_layer
+from tinygrad_edu.callbacks import checkpoint, early_stopping, record_norms, resume
+from tinygrad_edu.datasets import Dataset, moons, one_hot, worked_pair, xor
+from tinygrad_edu.losses import half_squared_error
+from tinygrad_edu.module import Module
+from tinygrad_edu.names import UnknownNameError
+from tinygrad_edu.nn import MLP
+from tinygrad_edu.optim import SGD, Adam, cosine_decay
+from tinygrad_edu.train import DivergedError, accuracy, evaluate, fit
+
+
+def lesson_network():
+    model = MLP(2, [2, 2], ["sigmoid", "sigmoid"], bias="shared")
+    for parameter in model.parameters():
+        parameter.data = (three_layer.WEIGHTS | three_layer.BIASES)[parameter.label]
+    return model
+
+
+def quick(model, data, loss="binary_cross_entropy", optimizer=None, **options):
+    optimizer = optimizer or Adam(model.parameters(), 0.05)
+    return fit(model, data, loss, optimizer, progress=False, **options)
+
+
+# --- The worked example ---------------------------------------------------------------------------
+
+
+def test_the_worked_example_has_the_texts_numbers():
+    model = lesson_network()
+    weights = [p for p in model.parameters() if p.label.startswith("w")]
+    history = quick(model, worked_pair(), "half_squared_error", SGD(weights, 0.5), epochs=10_000)
+    assert f"{history['loss'][0]:.9f} {history['loss'][1]:.9f}" == "0.298371109 0.291027774"
+    measured = evaluate(model, worked_pair(), "half_squared_error")
+    assert f"{measured['loss']:.9f}" == "0.000035102"
+    assert [f"{out.data:.9f}" for out in model([0.05, 0.10])] == ["0.015913620", "0.984064274"]
+
+
+@pytest.mark.parametrize("biases", [False, True])
+def test_fit_and_three_layer_stay_together(biases):
+    example, model = three_layer.worked_example(), lesson_network()
+    trained = [p for p in model.parameters() if biases or p.label.startswith("w")]
+    history = quick(model, worked_pair(), "half_squared_error", SGD(trained, 0.5), epochs=200)
+    for step in range(200):
+        assert history["loss"][step] == pytest.approx(example["E_total"].data, rel=1e-13)
+        example.train(1, biases=biases)
+    if biases:
+        assert f"{history['loss'][1]:.9f}" == "0.285750887"
+    for parameter in model.parameters():
+        assert parameter.data == pytest.approx(example[parameter.label].data, rel=1e-12)
+
+
+# --- What fit does --------------------------------------------------------------------------------
+
+
+def test_one_epoch_by_hand():
+    data = Dataset([[1.0], [2.0], [3.0]], [1.0, 0.0, 2.0])
+    model = MLP(1, [1], seed=1)
+    w, b = (p.data for p in model.parameters())
+    history = quick(model, data, "half_squared_error", SGD(model.parameters(), 0.1), epochs=1)
+    errors = [w * x + b - y for (x,), y in data]
+    assert history == {"loss": [pytest.approx(sum(e * e / 2 for e in errors) / 3)]}
+    dw = sum(e * x for e, ((x,), _) in zip(errors, data, strict=True)) / 3
+    assert [p.data for p in model.parameters()] == pytest.approx([w - 0.1 * dw, b - 0.1 * sum(errors) / 3])
+
+
+class Recorder(Module):
+    """Remembers which inputs it saw."""
+
+    def __init__(self):
+        self.w = Value(1.0)
+        self._seen = []
+
+    def __call__(self, x):
+        self._seen.append(x[0])
+        return self.w * x[0]
+
+
+def test_batches_hold_each_example_once_in_an_order_from_the_seed():
+    def seen(batch_size, seed, epochs=2):
+        model, data = Recorder(), [([float(i)], 0.0) for i in range(7)]
+        optimizer = SGD([model.w], 0.0)
+        quick(model, data, "mean_squared_error", optimizer, epochs=epochs, batch_size=batch_size, seed=seed)
+        assert optimizer.steps == epochs * math.ceil(7 / (batch_size or 7))
+        return model._seen
+
+    order = seen(3, seed=1)
+    assert sorted(order[:7]) == sorted(order[7:]) == list(range(7))
+    assert order[:7] != order[7:]
+    assert order == seen(3, seed=1) != seen(3, seed=2)
+    assert seen(None, seed=1) == [*range(7)] * 2
+    assert seen(100, seed=1) == [*range(7)] * 2
+
+
+def test_the_loss_of_uneven_batches_is_the_mean_over_examples():
+    model, data = Recorder(), [([float(i)], 0.0) for i in range(5)]
+    history = quick(model, data, "mean_squared_error", SGD([model.w], 0.0), epochs=1, batch_size=2)
+    assert history["loss"] == [pytest.approx((0 + 1 + 4 + 9 + 16) / 5)]
+
+
+def test_validation_examples_are_measured_and_not_learnt_from():
+    model = Recorder()
+    data = [([float(i)], 0.0) for i in range(10)]
+    history = quick(model, data, "mean_squared_error", SGD([model.w], 0.0), epochs=1, validation=0.3)
+    first, second = model._seen[:7], model._seen[7:]
+    assert sorted(first + second) == list(range(10))
+    assert history["validation_loss"] == [pytest.approx(sum(x * x for x in second) / 3)]
+    other = Recorder()
+    history = quick(other, data[:7], "mean_squared_error", SGD([other.w], 0.0), epochs=1, validation=data[7:])
+    assert other._seen == [*range(10)]
+    assert history["validation_loss"] == [pytest.approx((49 + 64 + 81) / 3)]
+
+
+def test_metrics():
+    assert accuracy(Value(0.2), 1) == accuracy(Value(-0.2), 0) == accuracy(Value(-0.2), -1) == 1.0
+    assert accuracy(Value(0.2), 0) == accuracy(Value(-3.0), 1) == 0.0
+    logits = [Value(0.0), Value(2.0), Value(1.0)]
+    assert (accuracy(logits, 1), accuracy(logits, 2), accuracy(logits, [0.0, 1.0, 0.0])) == (1.0, 0.0, 1.0)
+    assert (accuracy(Value(-0.2).sigmoid(), 1), accuracy(Value(0.2).sigmoid(), 1)) == (0.0, 1.0)
+    model = MLP(2, [4, 1], "tanh", seed=0)
+    history = quick(model, xor(), epochs=1, metric="accuracy", validation=xor())
+    assert list(history) == ["loss", "accuracy", "validation_loss", "validation_accuracy"]
+
+    def error(output, target):
+        return abs(output.data - target)
+
+    measured = evaluate(model, xor(), "mean_squared_error", error)
+    assert measured["error"] == pytest.approx(sum(abs(model(x).data - y) for x, y in xor()) / 4)
+
+
+def test_norms_of_layers():
+    model = MLP(2, [3, 1], seed=1)
+    history = quick(model, xor(), epochs=2, callbacks=[record_norms])
+    names = ["weights of layers.0", "gradients of layers.0", "weights of layers.1", "gradients of layers.1"]
+    assert list(history) == ["loss", *names]
+    last = model.layers[1].parameters()
+    assert history["weights of layers.1"][-1] == pytest.approx(math.sqrt(sum(p.data**2 for p in last)))
+    assert history["gradients of layers.1"][-1] == pytest.approx(math.sqrt(sum(p.grad**2 for p in last)))
+
+
+def test_gradients_vanish_in_a_deep_sigmoid_network():
+    model = MLP(2, [4, 4, 4, 4, 1], "sigmoid", init="xavier", seed=1)
+    history = quick(model, xor(), epochs=1, callbacks=[record_norms])
+    norms = [history[f"gradients of layers.{depth}"][0] for depth in range(5)]
+    assert norms[0] < 0.01 * norms[4]
+
+
+# --- Stopping -------------------------------------------------------------------------------------
+
+
+def test_early_stopping():
+    model = Recorder()
+    losses = iter([5.0, 3.0, 4.0, 2.0, 2.5, 2.0, 2.1, 1.0])
+    history = quick(
+        model,
+        [([1.0], 0.0)],
+        lambda output, target: output * 0 + next(losses),
+        SGD([model.w], 0.0),
+        callbacks=[early_stopping(3)],
+    )
+    assert (history["loss"], history.stopped) == ([5.0, 3.0, 4.0, 2.0, 2.5, 2.0, 2.1], "early_stopping")
+
+
+def test_early_stopping_looks_at_the_validation_loss():
+    model = MLP(2, [8, 1], "tanh", seed=0)
+    data = moons(40, noise=0.5)
+    history = quick(model, data, epochs=300, validation=0.3, callbacks=[early_stopping(10)])
+    losses = history["validation_loss"]
+    assert history.stopped == "early_stopping"
+    assert len(losses) == losses.index(min(losses)) + 11
+
+
+def test_a_callback_sees_everything_and_may_stop():
+    def stop_after_three(training):
+        seen.append((training.model, training.optimizer.steps, len(training.history["loss"])))
+        return len(seen) == 3
+
+    seen = []
+    model = MLP(2, [2, 1], seed=0)
+    history = quick(model, xor(), callbacks=[stop_after_three])
+    assert seen == [(model, 1, 1), (model, 2, 2), (model, 3, 3)]
+    assert history.stopped == "stop_after_three"
+
+
+def test_ctrl_c_keeps_what_was_learnt():
+    def press_ctrl_c(training):
+        if training.history.epochs == 5:
+            signal.raise_signal(signal.SIGINT)
+
+    model, whole = MLP(2, [4, 1], "tanh", seed=0), MLP(2, [4, 1], "tanh", seed=0)
+    history = quick(model, xor(), epochs=100, callbacks=[press_ctrl_c])
+    assert (history.stopped, history.epochs) == ("interrupted", 5)
+    assert history["loss"] == quick(whole, xor(), epochs=5)["loss"]
+    assert model.state_dict() == whole.state_dict()
+
+
+def test_ctrl_c_within_an_epoch():
+    model, calls = MLP(2, [4, 1], "tanh", seed=0), []
+
+    def loss(output, target):
+        calls.append(target)
+        if len(calls) == 11:
+            signal.raise_signal(signal.SIGINT)
+        return half_squared_error(output, target)
+
+    before = model.state_dict()
+    history = quick(model, xor(), loss, epochs=100, batch_size=2)
+    assert (history.stopped, history.epochs) == ("interrupted", 2)
+    assert model.state_dict() != before
+    history = quick(model, xor(), epochs=4, history=history)
+    assert (history.stopped, history.epochs) == ("all epochs done", 4)
+
+
+# --- Going wrong ----------------------------------------------------------------------------------
+
+
+def test_a_loss_that_explodes_stops_with_the_first_bad_value():
+    model = MLP(1, [1], seed=0)
+    with pytest.raises(DivergedError) as caught:
+        quick(model, [([1e200], 1.0)], "half_squared_error", SGD(model.parameters(), 1.0), epochs=10)
+    assert "the result is too large for a float" in str(caught.value)
+    model = MLP(1, [1], seed=0)
+    with pytest.raises(DivergedError) as caught:
+        quick(model, [([1e200], 0)], "binary_cross_entropy", SGD(model.parameters(), 1e100), epochs=10)
+    assert str(caught.value).startswith("epoch 2: the loss is ")
+    assert "the first Value that went bad is out_o1 = -inf: try a smaller learning rate" in str(caught.value)
+    assert caught.value.history.epochs == 1
+
+
+def test_a_nan_parameter_is_named():
+    model = MLP(2, [2, 1], "tanh", seed=0)
+    model.layers[0].neurons[1].w[0].data = math.nan
+    with pytest.raises(DivergedError, match=r"epoch 1: the loss is nan; .* went bad is w3 = nan"):
+        quick(model, xor())
+
+
+def test_an_unlabelled_value_is_named_by_its_operation():
+    model = Recorder()
+    model.w.data = 1e200
+    with pytest.raises(DivergedError, match="a result of mul = inf"):
+        quick(model, [([1.0], 0.0)], lambda output, target: output * output)
+
+
+def test_a_domain_error_stops_in_the_same_way():
+    model = Recorder()
+    with pytest.raises(
+        DivergedError, match=r"epoch 1: log\(x\) with x = -1.0: log needs a positive"
+    ) as caught:
+        quick(model, [([-1.0], 0.0)], lambda output, target: output.log())
+    assert caught.value.history.epochs == 0
+    with pytest.raises(DivergedError, match=r"^log\(x\)"):
+        evaluate(model, [([-1.0], 0.0)], lambda output, target: output.log())
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"data": []}, ValueError, "there is no data"),
+        ({"data": [1, 2]}, ValueError, r"list of pairs \(inputs, target\)"),
+        ({"data": ([[0, 0], [0, 1], [1, 0]], [0, 1, 1])}, ValueError, r"list of pairs \(inputs, target\)"),
+        ({"data": [([1, 2, 3], 0)]}, ValueError, "takes 2 inputs, not 3"),
+        ({"loss": "binary_crossentropy"}, UnknownNameError, "no loss .* did you mean binary_cross_entropy"),
+        ({"optimizer": "adma"}, UnknownNameError, "no optimiser 'adma': did you mean adam"),
+        ({"metric": "acuracy"}, UnknownNameError, "no metric 'acuracy': did you mean accuracy"),
+        ({"batch_size": 0}, ValueError, "batch_size is a whole number of at least 1, not 0"),
+        ({"batch_size": 2.5}, ValueError, "batch_size is a whole number of at least 1, not 2.5"),
+        (
+            {"optimizer": SGD},
+            TypeError,
+            r"optimizer is a name, .*Adam\(model.parameters\(\), 0.01\), not <class",
+        ),
+        ({"optimizer": None}, TypeError, "not None"),
+        ({"epochs": -1}, ValueError, "epochs is a whole number of at least 0, not -1"),
+        ({"validation": 1.0}, ValueError, "leaves one side empty"),
+        ({"validation": 1}, ValueError, "leaves one side empty"),
+        ({"validation": []}, ValueError, "there is no data"),
+    ],
+)
+def test_mistakes_get_one_clear_line(options, error, message):
+    model = MLP(2, [2, 1], seed=0)
+    before = model.state_dict()
+    arguments = {"data": xor(), "loss": "binary_cross_entropy", "optimizer": "sgd"} | options
+    with pytest.raises(error, match=message) as caught:
+        fit(model, progress=False, **arguments)
+    assert "\n" not in str(caught.value)
+    assert model.state_dict() == before
+
+
+# --- Checkpoints ----------------------------------------------------------------------------------
+
+
+def setting(path):
+    model = MLP(2, [5, 1], "tanh", seed=3)
+    optimizer = Adam(model.parameters(), 0.02, schedule=cosine_decay(60), weight_decay=0.01)
+    options = {"batch_size": 7, "validation": 0.2, "metric": "accuracy", "seed": 5}
+    options["callbacks"] = [record_norms, early_stopping(50), checkpoint(path, every=2)]
+    return model, optimizer, options
+
+
+def test_resuming_gives_the_same_losses_as_no_interruption(tmp_path):
+    data = moons(30)
+    model, optimizer, options = setting(tmp_path / "whole.json")
+    whole = quick(model, data, optimizer=optimizer, epochs=12, **options)
+
+    path = tmp_path / "run.json"
+    stopped, its_optimizer, options = setting(path)
+    quick(stopped, data, optimizer=its_optimizer, epochs=5, **options)  # the checkpoint is of epoch 4
+    resumed, its_optimizer, options = setting(path)
+    random.seed(99)  # nothing hangs on it
+    history = resume(path, resumed, its_optimizer)
+    assert history.epochs == 4
+    history = quick(resumed, data, optimizer=its_optimizer, epochs=12, history=history, **options)
+    assert history == whole
+    assert resumed.state_dict() == model.state_dict()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["run.json", "whole.json"]
+
+
+def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path):
+    path = tmp_path / "run.json"
+    model, optimizer, options = setting(path)
+    quick(model, moons(30), optimizer=optimizer, epochs=2, **options)
+    good = json.loads(path.read_text())
+
+    def refused(content, message):
+        path.write_text(json.dumps(content))
+        model, optimizer, _ = setting(path)
+        before = model.state_dict(), optimizer.state_dict()
+        with pytest.raises(ValueError, match=message):
+            resume(path, model, optimizer)
+        assert (model.state_dict(), optimizer.state_dict()) == before
+
+    refused(good | {"state": {}}, "the state does not fit MLP.*missing")
+    refused(good | {"optimizer": SGD([Value(1.0)]).state_dict()}, "the state is of 'SGD'")
+    refused(good | {"history": [1, 2]}, "its history is not lists of numbers")
+    refused(good | {"history": {"loss": 1.0}}, "its history is not lists of numbers")
+    refused({"state": good["state"]}, "has no 'optimizer' and no 'history': is it the right file")
+
+
+def test_callbacks_check_their_arguments(tmp_path):
+    with pytest.raises(ValueError, match="patience is at least 1 epoch, not 0"):
+        early_stopping(0)
+    with pytest.raises(ValueError, match="every is at least 1 epoch, not 0"):
+        checkpoint(tmp_path / "run.json", every=0)
+
+
+# --- Progress -------------------------------------------------------------------------------------
+
+
+def test_the_progress_bar_stays_out_of_log_files():
+    code = (
+        "from tinygrad_edu import datasets, nn, train\n"
+        "train.fit(nn.MLP(2, [2, 1], seed=0), datasets.xor(), 'binary_cross_entropy', 'sgd', epochs=3)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (run.stdout, run.stderr) == ("", "")
+
+
+def test_the_progress_bar_shows_the_loss(monkeypatch, capsys):
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda self: True, raising=False)
+    fit(MLP(2, [2, 1], seed=0), xor(), "binary_cross_entropy", "sgd", epochs=3)
+    shown = capsys.readouterr().err
+    assert "3/3" in shown
+    assert "loss=" in shown
+
+
+# --- Learning -------------------------------------------------------------------------------------
+
+
+def test_xor_converges_from_nearly_every_seed():
+    converged = 0
+    for seed in range(20):
+        model = MLP(2, [4, 1], "tanh", seed=seed)
+        quick(model, xor(), epochs=300)
+        converged += evaluate(model, xor(), "binary_cross_entropy", "accuracy")["accuracy"] == 1.0
+    assert converged >= 19
+
+
+def test_two_moons_are_told_apart():
+    data, model = moons(100), MLP(2, [16, 16, 1], seed=0)
+    history = quick(
+        model,
+        data,
+        optimizer=Adam(model.parameters(), 0.02),
+        batch_size=20,
+        metric="accuracy",
+        callbacks=[lambda training: training.history["accuracy"][-1] == 1.0],
+    )
+    assert history.epochs < 100
+    assert evaluate(model, data, "binary_cross_entropy", "accuracy")["accuracy"] == 1.0
+
+
+def test_the_8_3_8_code_is_learnt():
+    data, model = one_hot(8), MLP(8, [3, 8], ["sigmoid", "linear"], seed=0)
+    quick(model, data, epochs=500)
+    assert evaluate(model, data, "binary_cross_entropy", "accuracy")["accuracy"] == 1.0
+    codes = [tuple(out.data for out in model.layers[0](row)) for row in data.inputs]
+    assert all(math.dist(p, q) > 0.2 for i, p in enumerate(codes) for q in codes[:i])

@@ -1,0 +1,15 @@
+"""The examples in the pages on training print what they show."""
+
+import doctest
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+@pytest.mark.parametrize("page", ["training.md", "coming-from.md"])
+def test_examples_in(page):
+    result = doctest.testfile(str(DOCS / page), module_relative=False, encoding="utf-8")
+    assert result.failed == 0
+    assert result.attempted > 0 or page == "coming-from.md"

@@ -1,0 +1,134 @@
+"""Callbacks: what ``train.fit`` calls after each epoch, to record more, to keep a checkpoint, or to stop.
+
+A callback is any function of a ``Training``; one that returns True ends it. None of those here remembers
+anything but what is in the history, so training that is resumed goes on as if it had not been interrupted.
+"""
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tinygrad_edu import files
+from tinygrad_edu.module import Module
+from tinygrad_edu.optim import Optimizer
+from tinygrad_edu.value import Value
+
+
+class History(dict[str, list[float]]):
+    """What ``fit`` measured, one number for each epoch under each name, "loss" first.
+
+    Attributes:
+        stopped: why training ended: "all epochs done", "interrupted", or the name of a callback.
+    """
+
+    stopped = ""
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were completed."""
+        return len(self.get("loss", []))
+
+    def record(self, **numbers: float) -> None:
+        """Add the numbers of the latest epoch."""
+        for name, number in numbers.items():
+            self.setdefault(name, []).append(number)
+
+
+@dataclass
+class Training:
+    """What a callback sees after each epoch. It may change all of it, the learning rate for example."""
+
+    model: Module
+    optimizer: Optimizer
+    history: History
+
+
+Callback = Callable[[Training], bool | None]
+
+
+def early_stopping(patience: int) -> Callback:
+    """Return a callback that ends training when there was no best loss for ``patience`` epochs.
+
+    The loss is that of the validation examples if there are some.
+
+    Raises:
+        ValueError: if ``patience`` is less than 1.
+    """
+    if patience < 1:
+        raise ValueError(f"patience is at least 1 epoch, not {patience}")
+
+    def early_stopping(training: Training) -> bool:
+        losses = training.history.get("validation_loss", training.history["loss"])
+        return len(losses) - 1 - losses.index(min(losses)) >= patience
+
+    return early_stopping
+
+
+def record_norms(training: Training) -> None:
+    """Record, as a callback, the lengths of the vectors of weights and of gradients of each layer.
+
+    The names in the history are "weights of layers.0", "gradients of layers.0" and so on; the gradients
+    are those of the last batch.
+    """
+    layers: dict[str, list[Value]] = {}
+    for name, parameter in training.model.named_parameters().items():
+        first, _, rest = name.partition(".")
+        place = rest.partition(".")[0]
+        layers.setdefault(f"{first}.{place}" if place.isdigit() else first, []).append(parameter)
+    for name, parameters in layers.items():
+        training.history.record(
+            **{
+                f"weights of {name}": math.hypot(*[p.data for p in parameters]),
+                f"gradients of {name}": math.hypot(*[p.grad for p in parameters]),
+            }
+        )
+
+
+def checkpoint(path: str | os.PathLike[str], every: int = 1) -> Callback:
+    """Return a callback that writes model, optimiser and history to a file, whole, for ``resume``.
+
+    Args:
+        path: the file; it is replaced each time.
+        every: after how many epochs.
+
+    Raises:
+        ValueError: if ``every`` is less than 1.
+    """
+    if every < 1:
+        raise ValueError(f"every is at least 1 epoch, not {every}")
+
+    def checkpoint(training: Training) -> None:
+        if training.history.epochs % every == 0:
+            content = {
+                "model": repr(training.model),
+                "state": training.model.state_dict(),
+                "optimizer": training.optimizer.state_dict(),
+                "history": training.history,
+            }
+            files.write_json(path, content)
+
+    return checkpoint
+
+
+def resume(path: str | os.PathLike[str], model: Module, optimizer: Optimizer) -> History:
+    """Set a model and its optimiser to a checkpoint, and return its history, to be given to ``fit``.
+
+    With the same data and arguments, training then goes on exactly as if it had not been interrupted.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if it is no checkpoint, or does not fit; model and optimiser are as they were.
+    """
+    content = files.read_json(path, keys=("state", "optimizer", "history"))
+    history = content["history"]
+    if not isinstance(history, dict) or not all(isinstance(numbers, list) for numbers in history.values()):
+        raise ValueError(f"{path} is no checkpoint: its history is not lists of numbers")
+    before = optimizer.state_dict()
+    optimizer.load_state_dict(content["optimizer"])
+    try:
+        model.load_state_dict(content["state"])
+    except ValueError:
+        optimizer.load_state_dict(before)
+        raise
+    return History(history)

@@ -1,0 +1,290 @@
+"""Data to learn from: small classic sets, drawn from a seed, and CSV files.
+
+A data set is a sequence of pairs (inputs, target). Classes are numbered from 0.
+"""
+
+import csv
+import math
+import os
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tinygrad_edu.names import look_up
+from tinygrad_edu.op import as_float
+
+Row = list[float]
+Target = float | Row
+
+
+@dataclass(frozen=True)
+class Dataset(Sequence[tuple[Row, Target]]):
+    """Examples to learn from: inputs x1 … xn and for each the target y1 … yn.
+
+    Args:
+        inputs: one list of numbers for each example, all of the same length.
+        targets: one for each example: a number, the number of a class, or a list of numbers.
+        columns: names of the inputs, if they have some.
+        classes: names of the classes, if the targets are such numbers.
+
+    Raises:
+        ValueError: if there is no example, if there are more or fewer targets than inputs, or if a row
+            has another length than the first.
+        TypeError: if something is not a number.
+
+    >>> data = Dataset([[0, 0], [0, 1]], [0, 1])
+    >>> data[1]
+    ([0.0, 1.0], 1)
+    >>> Dataset([[0, 0], [0]], [0, 1])
+    Traceback (most recent call last):
+    ValueError: example 1 has another number of inputs (1) than the first (2); counted from 0
+    """
+
+    inputs: Sequence[Sequence[float]]
+    targets: Sequence[Any]
+    columns: list[str] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", [[as_float(x) for x in row] for row in self.inputs])
+        object.__setattr__(self, "targets", [_target(target) for target in self.targets])
+        if len(self.inputs) != len(self.targets):
+            raise ValueError(f"there are {len(self.inputs)} rows of inputs, but {len(self.targets)} targets")
+        if not self.inputs:
+            raise ValueError("there is no data: a data set needs at least one example")
+        _expect_even("inputs", self.inputs)
+        _expect_even("target numbers", [t if isinstance(t, list) else [t] for t in self.targets])
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return replace(self, inputs=self.inputs[place], targets=self.targets[place])
+        return self.inputs[place], self.targets[place]
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        return zip(self.inputs, self.targets, strict=True)
+
+    def split(self, fraction: float, seed: int = 0) -> tuple["Dataset", "Dataset"]:
+        """Return two data sets, the second with this fraction of the examples, drawn by chance.
+
+        Raises:
+            ValueError: if one of the two would be empty.
+
+        >>> train, test = moons(100).split(0.2)
+        >>> len(train), len(test)
+        (80, 20)
+        """
+        first, second = split_places(len(self), fraction, seed)
+        return self._part(first), self._part(second)
+
+    def _part(self, places: list[int]) -> "Dataset":
+        return replace(
+            self, inputs=[self.inputs[i] for i in places], targets=[self.targets[i] for i in places]
+        )
+
+    def signed(self) -> "Dataset":
+        """Return the same data with targets −1 and 1 in place of 0 and 1, as the hinge loss has them.
+
+        Raises:
+            ValueError: if a target is neither 0 nor 1.
+        """
+        for target in self.targets:
+            if target not in (0, 1):
+                raise ValueError(f"only targets 0 and 1 can become −1 and 1, not {target}")
+        return replace(self, targets=[2 * target - 1 for target in self.targets])
+
+    def autoencoding(self) -> "Dataset":
+        """Return the same inputs with themselves as targets.
+
+        >>> list(one_hot(2).autoencoding())
+        [([1.0, 0.0], [1.0, 0.0]), ([0.0, 1.0], [0.0, 1.0])]
+        """
+        return replace(self, targets=self.inputs, classes=[])
+
+
+def split_places(count: int, fraction: float, seed: int) -> tuple[list[int], list[int]]:
+    """Return the numbers 0 … count − 1 in two lists, the second with this fraction, drawn by chance.
+
+    Raises:
+        ValueError: if one of the two would be empty.
+    """
+    size = round(count * fraction)
+    if not 0 < size < count:
+        raise ValueError(f"a fraction of {fraction} of {count} examples leaves one side empty")
+    places = random.Random(seed).sample(range(count), count)
+    return sorted(places[size:]), sorted(places[:size])
+
+
+def _target(target: Any) -> Any:
+    if isinstance(target, int) and not isinstance(target, bool):
+        return target  # the number of a class stays whole
+    return [as_float(x) for x in target] if isinstance(target, Iterable) else as_float(target)
+
+
+def _expect_even(what: str, rows: Sequence[Sequence[float]]) -> None:
+    for place, row in enumerate(rows):
+        if len(row) != len(rows[0]):
+            raise ValueError(
+                f"example {place} has another number of {what} ({len(row)}) than the first "
+                f"({len(rows[0])}); counted from 0"
+            )
+
+
+# --- Classic sets ---------------------------------------------------------------------------------
+
+
+def xor() -> Dataset:
+    """Return the four examples of exclusive or, which no single neuron can learn.
+
+    >>> list(xor())
+    [([0.0, 0.0], 0), ([0.0, 1.0], 1), ([1.0, 0.0], 1), ([1.0, 1.0], 0)]
+    """
+    return Dataset([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])
+
+
+def worked_pair() -> Dataset:
+    """Return the one example of the worked example, i1 and i2 with the targets of o1 and o2."""
+    return Dataset([[0.05, 0.10]], [[0.01, 0.99]])
+
+
+def moons(count: int = 100, noise: float = 0.1, seed: int = 0) -> Dataset:
+    """Return two half circles that reach into each other: class 0 above, class 1 below.
+
+    Args:
+        count: how many examples.
+        noise: the standard deviation of what is added to each coordinate.
+        seed: what the noise is drawn from.
+    """
+
+    def point(kind: int, t: float) -> Row:
+        x, y = math.cos(math.pi * t), math.sin(math.pi * t)
+        return [1 - x, 0.5 - y] if kind else [x, y]
+
+    return _two_classes(point, count, noise, seed)
+
+
+def circles(count: int = 100, noise: float = 0.05, seed: int = 0) -> Dataset:
+    """Return a circle (class 0) around another of half its size (class 1); arguments as for ``moons``."""
+
+    def point(kind: int, t: float) -> Row:
+        radius = 0.5 if kind else 1.0
+        return [radius * math.cos(math.tau * t), radius * math.sin(math.tau * t)]
+
+    return _two_classes(point, count, noise, seed)
+
+
+def spirals(count: int = 100, noise: float = 0.02, seed: int = 0) -> Dataset:
+    """Return two spirals of one turn, wound into each other; arguments as for ``moons``."""
+
+    def point(kind: int, t: float) -> Row:
+        radius, angle = 0.1 + 0.9 * t, math.tau * t + math.pi * kind
+        return [radius * math.cos(angle), radius * math.sin(angle)]
+
+    return _two_classes(point, count, noise, seed)
+
+
+def _two_classes(point: Callable[[int, float], Row], count: int, noise: float, seed: int) -> Dataset:
+    """Return points along two curves that run from t = 0 to t = 1, in turns from one and the other."""
+    if count < 2:
+        raise ValueError(f"two classes need at least 2 examples, not {count}")
+    rng = random.Random(seed)
+    kinds = [i % 2 for i in range(count)]
+    along = [(i // 2) / (count // 2) for i in range(count)]
+    rows = [[x + rng.gauss(0, noise) for x in point(kind, t)] for kind, t in zip(kinds, along, strict=True)]
+    return Dataset(rows, kinds, columns=["x", "y"])
+
+
+def one_hot(size: int) -> Dataset:
+    """Return the rows of the unit matrix, each the input and the target: what an 8-3-8 autoencoder learns."""
+    rows = [[float(i == k) for k in range(size)] for i in range(size)]
+    return Dataset(rows, rows)
+
+
+def digits() -> Dataset:
+    """Return 1797 handwritten digits of 8 × 8 pixels, each from 0 (white) to 1, and which digit it is.
+
+    They come with scikit-learn (from the UCI repository, Alpaydin and Kaynak, 1998).
+
+    Raises:
+        ImportError: if scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise ImportError('the digits come with scikit-learn: pip install "tinygrad_edu[datasets]"') from None
+    bunch = load_digits()
+    rows = [[pixel / 16 for pixel in row] for row in bunch.data.tolist()]
+    return Dataset(rows, bunch.target.tolist(), classes=[str(digit) for digit in range(10)])
+
+
+# --- CSV ------------------------------------------------------------------------------------------
+
+
+def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
+    """Read a CSV file: a line of column names, then one line of numbers for each example.
+
+    The separator is a comma, a semicolon or a tab, whichever the first line has most of.
+
+    Args:
+        path: the file, in UTF-8.
+        target: the name of the column to predict. If no cell of it is a number, its words are classes.
+
+    Raises:
+        OSError: if the file cannot be read.
+        UnknownNameError: if there is no such column; the message gives the nearest.
+        ValueError: if the file is not such a table; the message names line and column.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            reader = csv.reader(file, delimiter=max(",;\t", key=first.count))
+            lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if cells]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is not a CSV file in UTF-8: {error}") from None
+    if len(lines) < 2:
+        raise ValueError(f"{path} has no data: it needs a line of column names and lines of numbers")
+    (_, header), *rows = lines
+    if len(set(header)) < len(header):
+        raise ValueError(f"{path}: two columns have the same name, so neither can be meant")
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise ValueError(f"{path}, line {line}: {len(cells)} cells, but {len(header)} columns")
+    place = look_up("column", target, {name: place for place, name in enumerate(header)})
+    if len(header) == 1:
+        raise ValueError(f"{path}: besides the target {target!r} there is no column to predict it from")
+
+    words = [cells[place] for _, cells in rows]
+    classes = [] if any(map(_is_number, words)) or "" in words else sorted(set(words))
+    inputs, targets = [], []
+    for line, cells in rows:
+        numbers = [
+            classes.index(cell) if classes and name == target else _number(cell, f"{path}, line {line}", name)
+            for name, cell in zip(header, cells, strict=True)
+        ]
+        targets.append(numbers.pop(place))
+        inputs.append(numbers)
+    return Dataset(inputs, targets, header[:place] + header[place + 1 :], classes)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(cell: str, where: str, column: str) -> float:
+    if not cell:
+        problem = "the cell is empty"
+    elif not _is_number(cell):
+        problem = f"{cell[:40]!r} is not a number"
+    elif not math.isfinite(float(cell)):
+        problem = f"{cell[:40]!r} is not finite"
+    else:
+        return float(cell)
+    raise ValueError(f"{where}, column {column[:40]!r}: {problem}")

@@ -1,0 +1,192 @@
+"""How a derivation is written down: sections of equations, as text, LaTeX, Markdown or MathML."""
+
+import html
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from tinygrad_edu import notation
+from tinygrad_edu.graph import Edge
+from tinygrad_edu.term import ATOM, SIGN, Term
+from tinygrad_edu.value import Value
+
+COLUMNS = 80
+
+
+class Equation(NamedTuple):
+    """A left side, and the rest in pieces between which a line may be broken; each begins with a sign."""
+
+    left: str
+    right: list[str]
+
+
+class Section(NamedTuple):
+    """A sentence, and the equations that it introduces."""
+
+    title: str
+    equations: list[Equation]
+
+
+class Writer:
+    """Writes names, numbers and signs, as text or as LaTeX.
+
+    Args:
+        names: the names of the Values that may occur.
+        latex: write LaTeX.
+    """
+
+    def __init__(self, names: Mapping[Value, str], latex: bool) -> None:
+        self.names = names
+        self.latex = latex
+        self.dot, self.times = (r"\cdot", r"\times") if latex else ("·", "×")
+        self.minus, self.updated = ("-", "^{+}") if latex else ("−", "⁺")
+
+    def name(self, name: str) -> str:
+        """Write a name."""
+        return notation.latex_name(name) if self.latex else name
+
+    def partial(self, of: str, wrt: str) -> str:
+        """Write the derivative of one name with respect to another."""
+        if self.latex:
+            return rf"\frac{{\partial {self.name(of)}}}{{\partial {self.name(wrt)}}}"
+        return f"∂{of}/∂{wrt}"
+
+    def number(self, x: float) -> str:
+        """Write a number."""
+        return notation.number(x, self.latex)
+
+    def factor(self, x: float) -> str:
+        """Write a number as it stands in a product: in brackets if it is negative."""
+        term = notation.LatexTerm if self.latex else Term
+        return f"{term(self.number(x), ATOM if x >= 0 else SIGN):{ATOM}}"
+
+    def formula(self, value: Value) -> str:
+        """Write how a Value is computed."""
+        return str(notation.formula(value, self.names, latex=self.latex))
+
+    def slope(self, edge: Edge, numbers: bool = False) -> str:
+        """Write the slope of an edge as a formula."""
+        return str(edge.formula(self.names, latex=self.latex, numbers=numbers))
+
+    def words(self, text: str) -> str:
+        """Write words where an equation would have a symbol."""
+        return rf"\text{{{text}}}" if self.latex else text
+
+    def matrix(self, rows: Sequence[Sequence[float]]) -> str:
+        """Write a small matrix in full, of a larger one the size and the norm."""
+        if len(rows) > 4 or len(rows[0]) > 4:
+            size = f"{len(rows)} {self.times} {len(rows[0])}"
+            norm = sum(x * x for row in rows for x in row) ** 0.5
+            return f"{size} {self.words('numbers, norm ')}{self.number(norm)}"
+        written = [[self.number(x) for x in row] for row in rows]
+        if self.latex:
+            return r"\begin{pmatrix}" + r" \\ ".join(" & ".join(row) for row in written) + r"\end{pmatrix}"
+        return "[" + "; ".join("  ".join(row) for row in written) + "]"
+
+    def product(self, factors: Sequence[str], times: str) -> list[str]:
+        """Return the factors of a product as pieces of an equation."""
+        return [factors[0], *(f"{times} {factor}" for factor in factors[1:])]
+
+    def sum(self, amounts: Sequence[float]) -> list[str]:
+        """Return a sum of numbers as pieces of an equation, subtracting what is negative."""
+        first, *rest = amounts
+        signs = [self.minus if amount < 0 else "+" for amount in rest]
+        return [
+            f"= {self.number(first)}",
+            *(f"{sign} {self.number(abs(amount))}" for sign, amount in zip(signs, rest, strict=True)),
+        ]
+
+
+def as_text(sections: Sequence[Section]) -> str:
+    """Return sections as text in lines of at most 80 columns, where names leave room for that."""
+    return "\n\n".join(
+        "\n".join([textwrap.fill(title, COLUMNS), *_lines(equations)]) for title, equations in sections
+    )
+
+
+def as_latex(sections: Sequence[Section]) -> str:
+    """Return the equations of sections as one aligned block of LaTeX, for use in display mathematics."""
+    lines = [line for section in sections for line in _latex_lines(section.equations)]
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def as_markdown(sections: Sequence[Section]) -> str:
+    """Return sections as Markdown, the equations as display mathematics between dollar signs."""
+    parts = []
+    for title, equations in sections:
+        parts.append(re.sub(r"([\\`*_{}\[\]<>$#|~])", r"\\\1", title))
+        if equations:
+            parts.append(f"$$\n{as_latex([Section(title, equations)])}\n$$")
+    return "\n\n".join(parts)
+
+
+def as_mathml(sections: Sequence[Section]) -> str:
+    """Return sections as HTML, each equation in a math element, which browsers show without any script."""
+    from latex2mathml.converter import convert
+
+    parts = []
+    for title, equations in sections:
+        parts.append(f"<p>{html.escape(title)}</p>")
+        for left, right in equations:
+            words: list[str] = []
+            latex = _WORDS.sub(partial(_set_aside, words), " ".join([left, *right]))
+            math = convert(latex, display="block")
+            for i, text in enumerate(words):
+                math = math.replace(f"<mtext>{i}</mtext>", f"<mtext>{html.escape(text)}</mtext>")
+            parts.append(math)
+    return "\n".join(parts)
+
+
+# The converter does not know what is escaped inside \text: it gets numbers, and the words come in afterwards.
+_WORDS = re.compile(r"\\text\{((?:\\text\w+\{\}|\\[{}$&#%_]|[^{}\\])*)\}")
+_ESCAPED = {r"\textasciicircum{}": "^", r"\textasciitilde{}": "~", r"\textbackslash{}": "\\"}
+
+
+def _set_aside(words: list[str], text: re.Match[str]) -> str:
+    words.append(re.sub(r"\\text\w+\{\}|\\.", lambda c: _ESCAPED.get(c[0], c[0][1:]), text[1]))
+    return rf"\text{{{len(words) - 1}}}"
+
+
+def _latex_lines(equations: Sequence[Equation]) -> list[str]:
+    lines = []
+    for left, right in equations:
+        for piece in right:
+            if piece.startswith("= "):
+                lines.append(f"{left} &{piece}")
+                left = ""
+            else:
+                lines[-1] += " " + piece
+    return lines
+
+
+def _lines(equations: Sequence[Equation]) -> list[str]:
+    """Lay equations out below each other, their first signs aligned, in lines of at most 80 columns.
+
+    Where an equation is too long for a line it is broken at "=", a part that still is too long at the
+    signs of a sum, and a part of that wherever a factor ends.
+    """
+    width = max((len(equation.left) for equation in equations), default=0)
+    room = COLUMNS - width - 3
+    lines = []
+    for left, right in equations:
+        rows = [right]
+        for signs in ("=", "+−", "·×"):
+            rows = [part for row in rows for part in _broken(row, signs, room)]
+        starts = [f"  {left:{width}}"] + [" " * (width + 2)] * (len(rows) - 1)
+        lines += [f"{start} {' '.join(row)}" for start, row in zip(starts, rows, strict=True)]
+    return lines
+
+
+def _broken(row: list[str], signs: str, room: int) -> list[list[str]]:
+    """Return the row in parts that start with one of the signs, if it does not fit in one."""
+    if len(" ".join(row)) <= room:
+        return [row]
+    parts: list[list[str]] = [[]]
+    for piece in row:
+        full = len(" ".join([*parts[-1], piece])) > room
+        if parts[-1] and piece[0] in signs and (full or "·" not in signs):
+            parts.append([])
+        parts[-1].append(piece)
+    return parts

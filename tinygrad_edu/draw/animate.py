@@ -1,0 +1,302 @@
+"""The forward and the backward pass in motion: ``animate(root)`` gives an ``Animation``.
+
+The picture is the one that ``draw`` makes, in its last state. Beside all that changes stand its earlier
+states, each marked with the steps during which it is visible: class ``t3-7`` is visible from step 3 up to,
+but not including, step 7. CSS plays this; a program without CSS animation shows the last state.
+"""
+
+import math
+import os
+import re
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from tinygrad_edu.draw import dot, render, theme
+from tinygrad_edu.draw.steps import Step, steps_of
+from tinygrad_edu.draw.view import view
+from tinygrad_edu.graph import Detail, Edge, Graph, fold
+from tinygrad_edu.value import Value, topological_order
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MOST_STEPS = 200  # four minutes
+PAUSE = 4  # the last picture stays for as many steps before all begins again
+MARK = re.compile(r'(class="[^"]*)\bt(\d+)-(\d+)"(?: visibility="hidden")?')
+
+
+class Animation:
+    """Both passes over a graph, step by step. Jupyter plays it; ``save`` writes it to a file.
+
+    Attributes:
+        graph: the visible part of the graph.
+        wrt: the Value whose gradient is followed, None for all.
+        seconds: how long a step is shown.
+        steps: what happens, in order.
+    """
+
+    def __init__(self, graph: Graph, wrt: Value | None, seconds: float) -> None:
+        self.graph = graph
+        self.wrt = wrt
+        self.seconds = seconds
+        self.steps: list[Step] = steps_of(graph, wrt)
+
+    @cached_property
+    def svg(self) -> str:
+        """The animation as one SVG element without a script; it plays in a page, also as its image.
+
+        Raises:
+            ValueError: if there are more steps than one can watch.
+        """
+        moments = self._moments
+        rules = []
+        for start, end in sorted({(int(mark[2]), int(mark[3])) for mark in MARK.finditer(self._marked)}):
+            states = {0: "hidden", start: "visible", end: "hidden"}
+            frames = [
+                f"{100 * k / moments:.6g}% {{ visibility: {states[k]} }}" for k in states if k < moments
+            ]
+            name = f"{self._scope}-t{start}-{end}"
+            rules += [
+                f"@keyframes {name} {{ {' '.join(frames)} }}",
+                f"#{self._scope} .t{start}-{end}"
+                f" {{ animation: {name} {moments * self.seconds:g}s step-end infinite }}",
+            ]
+        style = "\n".join(["@media (prefers-reduced-motion: no-preference) {", *rules, "}\n</style>"])
+        return self._marked.replace("</style>", style, 1)
+
+    def frame(self, step: int) -> str:
+        """Return the picture during one step as an SVG element that stands still.
+
+        Args:
+            step: counted from 0; ``len(steps)`` gives the last picture, after all steps.
+
+        Raises:
+            IndexError: if there is no such step.
+            ValueError: if there are more steps than one can watch.
+        """
+        if not 0 <= step <= len(self.steps):
+            raise IndexError(f"there is no step {step}: the last picture is {len(self.steps)}")
+
+        def still(mark: re.Match[str]) -> str:
+            visibility = "visible" if int(mark[2]) <= step < int(mark[3]) else "hidden"
+            return f'{mark[1]}" visibility="{visibility}"'
+
+        return MARK.sub(still, self._marked)
+
+    def save(self, path: str | os.PathLike[str], *, dpi: float = 96) -> "Path":
+        """Write the animation to a file, whole or not at all, and return its path.
+
+        Args:
+            path: ends in .svg, or in .gif, which needs the extra "images".
+            dpi: dots per inch of a .gif.
+
+        Raises:
+            ValueError: for another suffix, too many steps, or a ``dpi`` that is not positive or too large.
+            OSError: if the folder is missing or cannot be written.
+            NoEngineError: if a package is missing; the message says what to install.
+        """
+        from tinygrad_edu.draw import images
+
+        def gif() -> bytes:
+            frames = [self.frame(step) for step in range(len(self.steps) + 1)]
+            return images.gif(frames, [self.seconds] * len(self.steps) + [self.seconds * PAUSE], dpi)
+
+        return render.save(path, {".svg": lambda: render.svg_file(self.svg), ".gif": gif})
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        picture = render.mimebundle(self.svg) if len(self.steps) <= MOST_STEPS else {}
+        return picture | {"text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"<Animation, {len(self.steps)} steps>"
+
+    @cached_property
+    def _source(self) -> str:
+        if len(self.steps) > MOST_STEPS:
+            raise ValueError(
+                f"an animation of {len(self.steps):,} steps is more than one can watch ({MOST_STEPS}):"
+                " give wrt or a coarser detail"
+            )
+        # The layout must leave room for the longest sum in each node, and for the longest caption.
+        longest: dict[Value | None, str] = {}
+        for step in self.steps:
+            longest[step.receiver] = max(longest.get(step.receiver, "–"), dot.digits(step.grad), key=len)
+        nodes, lines = view(self.graph, () if self.wrt is None else (self.wrt,))
+        for node, shown in zip(self.graph.nodes, nodes, strict=True):
+            if not node.is_constant:
+                shown.rows[2] = f"grad {longest.get(node, '–')}"
+        title, equation = (max(texts, key=len) for texts in zip(*self._captions, strict=True))
+        title += "x" * (len(title) // 10)  # it is bold, and the layout knows only the plain widths
+        return dot.source(nodes, lines, title=f"{title}\n{equation}")
+
+    @cached_property
+    def _scope(self) -> str:
+        import hashlib
+
+        return "a" + hashlib.sha256(f"{self.seconds} {self._source}".encode()).hexdigest()[:8]
+
+    @cached_property
+    def _names(self) -> dict[Value, str]:
+        # Formulas also name labelled Values that are hidden at this detail.
+        labels = {value: value.label for value in topological_order(self.graph.root) if value.label}
+        return {value: dot.subscripted(name) for value, name in (labels | self.graph.names).items()}
+
+    @cached_property
+    def _captions(self) -> list[tuple[str, str]]:
+        """Two lines for every step, and two for the end."""
+        captions = [
+            (
+                f"{step.phase.capitalize()}, step {k} of {len(self.steps)}: {step.title(self._names)}",
+                step.equation(self._names),
+            )
+            for k, step in enumerate(self.steps, 1)
+        ]
+        root = self._names[self.graph.root]
+        products = sum(step.edge is not None for step in self.steps)
+        gradients = len({step.receiver for step in self.steps} - {None})
+        if self.wrt is None:
+            result = f"{gradients} gradients by {products} products, each computed once"
+        else:
+            result = f"∂{root}/∂{self._names[self.wrt]} = {dot.digits(self.graph.adjoint[self.wrt])}"
+        return [*captions, ("Done", result)]
+
+    @cached_property
+    def _moments(self) -> int:
+        """The length of a round, in steps; what is visible up to here stays visible in a static picture."""
+        return len(self.steps) + PAUSE
+
+    def _mark(self, start: int, end: int, classes: str = "") -> str:
+        hidden = "" if end == self._moments else ' visibility="hidden"'
+        return f'class="{classes}t{start}-{end}"{hidden}'
+
+    @cached_property
+    def _marked(self) -> str:
+        """The picture, with the states of all that changes marked with their steps."""
+        svg = render.svg(self._source, self._scope)
+        svg = re.sub(r"(?:<text.*\n){2}", self._caption_states, svg, count=1)
+        return re.sub(r'<g id="\w+-([ne])(\d+)" .*\n(?:<(?!/g).*\n)*</g>\n', self._states, svg)
+
+    def _caption_states(self, caption: re.Match[str]) -> str:
+        """Put all captions where the layout left room for the longest one."""
+        places = re.findall("<text[^>]*", caption[0])
+        groups = []
+        for k, lines in enumerate(self._captions):
+            title, equation = (
+                f"{place}>{_escaped(line)}</text>\n" for place, line in zip(places, lines, strict=True)
+            )
+            end = k + 1 if k < len(self.steps) else self._moments
+            title = title.replace("<text", '<text font-weight="bold"')
+            groups.append(f"<g {self._mark(k, end, 'plain ')}>\n{title}{equation}</g>\n")
+        return "".join(groups)
+
+    def _states(self, group: re.Match[str]) -> str:
+        kind, index = group[1], int(group[2])
+        if kind == "n":
+            return self._node_states(group[0], self.graph.nodes[index])
+        return self._edge_states(group[0], self.graph.edges[index])
+
+    def _node_states(self, group: str, node: Value) -> str:
+        """Show the rows of a node from the step that computes them, and outline it while it takes part."""
+        data, grad, outlines = [], [], ""
+        shape = re.search("<(?:path|polygon).*\n", group)
+        for k, step in enumerate(self.steps):
+            color = theme.ACTIVE if step.node is node else _color(step.amount)
+            if step.node is node and step.phase == "forward":
+                data.append((k, f"data {dot.digits(node.data)}"))
+            if step.receiver is node:
+                grad.append((k, f"grad {dot.digits(step.grad)}"))
+            if shape and node in (step.node, step.receiver):
+                outlines += _with(_colored(shape[0], color), self._mark(k, k + 1))
+
+        _, *rows = re.findall("<text.*\n", group)
+        for row, changes in zip(rows, (data, grad), strict=False):
+            if changes:
+                group = group.replace(row, self._row_states(row, changes))
+        for row in rows[3:]:  # the right side of ∂root/∂wrt = …
+            group = group.replace(row, _with(row, self._mark(len(self.steps), self._moments)))
+        return group + outlines
+
+    def _row_states(self, row: str, changes: list[tuple[int, str]]) -> str:
+        """Return a row of a node in all its states: "–" at first, bold where it changes."""
+        opening = row[: row.index(">")]
+        word = changes[0][1].split()[0]
+        states = [(0, changes[0][0], f">{word} –")]
+        for (k, text), (following, _) in pairwise([*changes, (self._moments, "")]):
+            states += [(k, k + 1, f' font-weight="bold">{text}'), (k + 1, following, f">{text}")]
+        return "".join(
+            _with(f"{opening}{content}</text>\n", self._mark(start, end))
+            for start, end, content in states
+            if start < end
+        )
+
+    def _edge_states(self, group: str, edge: Edge) -> str:
+        """Light an edge up while it is in use; one that leads from wrt is faint until then."""
+        shapes = "".join(re.findall("<(?:path|polygon).*\n", group))
+        lights, faint = "", ""
+        for k, step in enumerate(self.steps):
+            if step.phase == "forward" and step.node is edge.target:
+                lights += f"<g {self._mark(k, k + 1)}>\n{_colored(shapes, theme.ACTIVE)}</g>\n"
+            if step.edge is edge:
+                lights += f"<g {self._mark(k, k + 1)}>\n{_colored(shapes, _color(step.amount))}</g>\n"
+                if self.wrt is not None:
+                    line = _colored(shapes, theme.FAINT_LINE, width=1)
+                    faint = f"<g {self._mark(0, k, 'edge faint ')}>\n{line}</g>\n"
+                    group = re.sub('class="[^"]*', rf"\g<0> t{k}-{self._moments}", group, count=1)
+        return faint + group + lights
+
+
+def _escaped(text: str) -> str:
+    from html import escape
+
+    return escape(text)
+
+
+def _with(element: str, attributes: str) -> str:
+    """Return an element with more attributes."""
+    return re.sub(r"^<\w+", rf"\g<0> {attributes}", element)
+
+
+def _colored(shapes: str, color: str, width: float = 3) -> str:
+    """Return lines in another colour and width, and arrowheads in that colour."""
+    shapes = re.sub(r' (?:fill|stroke|stroke-\w+)="[^"]*"', "", shapes)
+    shapes = shapes.replace("<path", f'<path fill="none" stroke="{color}" stroke-width="{width:g}"')
+    return shapes.replace("<polygon", f'<polygon fill="{color}" stroke="{color}"')
+
+
+def _color(amount: float) -> str:
+    return theme.POSITIVE if amount > 0 else theme.NEGATIVE if amount < 0 else theme.LINE
+
+
+def animate(
+    root: Value, wrt: Value | None = None, detail: Detail = "named", seconds: float = 1.2
+) -> Animation:
+    """Show how a Value and its gradients are computed, one node after the other, forward and backward.
+
+    Args:
+        root: the Value whose graph it is.
+        wrt: follow only the derivative with respect to this Value: backward, the steps are those on
+            the ways from it to the root, and all other gradients stay "–". All gradients if None.
+        detail: "ops" for every operation, "named" for the labelled Values, "neuron" for the neurons;
+            "layer" is the same here, as gradients pass between neurons. A graph without labels: "ops".
+        seconds: how long each step is shown.
+
+    Raises:
+        ValueError: if ``root`` was not computed from ``wrt``, for another ``detail``, or if ``seconds``
+            is not positive.
+
+    >>> w, x = Value(0.5, "w"), Value(2.0, "x")
+    >>> y = (w * x) ** 2
+    >>> y.label = "y"
+    >>> for step in animate(y, detail="ops").steps:
+    ...     print(step)
+    v1 = w·x = 0.5·2 = 1
+    y = v1² = 1² = 1
+    y.grad = 1
+    v1.grad += 1 × 2, so it is 0 + 2 = 2
+    w.grad += 2 × 2, so it is 0 + 4 = 4
+    x.grad += 2 × 0.5, so it is 0 + 1 = 1
+    """
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"seconds={seconds}: the time for a step must be positive")
+    return Animation(fold(root, detail, keep=() if wrt is None else (wrt,)), wrt, seconds)

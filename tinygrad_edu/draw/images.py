@@ -1,0 +1,188 @@
+"""SVG to PNG, PDF, GIF and HTML, on machines with neither fonts nor Graphviz installed.
+
+The font is Arimo, from the package fontpkg-arimo: it has the widths of Helvetica, which the layout
+reckons with, and every sign that a picture needs, ∂ × − – and ₀ to ₉ among them.
+"""
+
+import html
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from tinygrad_edu.draw import theme
+from tinygrad_edu.draw.render import NoEngineError
+
+FONT = "Arimo"
+MOST_PIXELS = 100_000_000  # 400 MB while a picture is made
+
+
+def png(svg: str, dpi: float = 96, transparent: bool = False) -> bytes:
+    """Return a picture as PNG.
+
+    Args:
+        svg: the picture; its width and height are in points, of which an inch has 72.
+        dpi: dots per inch; also written into the file, so that programs show it in its true size.
+        transparent: leave out the white background.
+
+    Raises:
+        ValueError: if ``dpi`` is not positive, or makes the picture larger than memory allows.
+        NoEngineError: if the extra "images" is not installed.
+    """
+    with _extra("png"):
+        image = _raster(svg, dpi, transparent)
+    content = io.BytesIO()
+    image.save(content, "png", dpi=(dpi, dpi))
+    return content.getvalue()
+
+
+def gif(frames: Sequence[str], seconds: Sequence[float], dpi: float = 96) -> bytes:
+    """Return pictures as a GIF that plays again and again.
+
+    Args:
+        frames: the pictures as SVG, all of one size.
+        seconds: how long each is shown.
+        dpi: dots per inch.
+
+    Raises:
+        ValueError, NoEngineError: as for ``png``.
+    """
+    with _extra("gif"):
+        from PIL import Image
+
+        palette = Image.new("P", (1, 1))
+        palette.putpalette([channel for color in _palette() for channel in color])
+        first, *others = [
+            _raster(frame, dpi).convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
+            for frame in frames
+        ]
+    content = io.BytesIO()
+    milliseconds = [round(1000 * duration) for duration in seconds]
+    first.save(content, "gif", save_all=True, append_images=others, duration=milliseconds, loop=0)
+    return content.getvalue()
+
+
+def _palette() -> list[tuple[int, ...]]:
+    """Return white, the colours of the theme, and what lies between them at smoothed edges."""
+    inks = [theme.POSITIVE, theme.NEGATIVE, theme.ACTIVE, theme.TEXT, theme.LINE]
+    inks += [theme.FAINT_TEXT, theme.FAINT_LINE]
+    distinct: dict[tuple[int, ...], tuple[int, ...]] = {}
+    for share in (0, 1, *(i / 20 for i in range(1, 20))):
+        for ink in inks:
+            color = tuple(round(255 + (channel - 255) * share) for channel in bytes.fromhex(ink[1:]))
+            # Of colours that look alike only one: Pillow finds the nearest no more exactly than this.
+            distinct.setdefault(tuple(channel >> 3 for channel in color), color)
+    return list(distinct.values())
+
+
+def pdf(svg: str) -> bytes:
+    """Return a picture as PDF of one page, of the picture's size; its text can be selected.
+
+    Raises:
+        NoEngineError: if the extra "images" is not installed.
+    """
+    with _extra("pdf"):
+        from reportlab.graphics import renderPDF
+        from reportlab.pdfgen.canvas import Canvas
+        from svglib.svglib import svg2rlg
+
+        _give_reportlab_the_font()
+    drawing: Any = svg2rlg(io.BytesIO(_in_font(svg).encode()))
+    content = io.BytesIO()
+    # invariant: without the date, for the same bytes every time
+    canvas = Canvas(content, pagesize=(drawing.width, drawing.height), invariant=True)
+    renderPDF.draw(drawing, canvas, 0, 0)
+    canvas.save()
+    return content.getvalue()
+
+
+def page(svg: str) -> bytes:
+    """Return a picture as an HTML page that stands alone and follows the reader's light or dark theme."""
+    text = f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>The graph of a computation</title>
+<style>
+:root {{ color-scheme: light dark }}
+svg {{ max-width: 100%; height: auto }}
+</style>
+{svg}</html>
+"""
+    return text.encode()
+
+
+def _raster(svg: str, dpi: float, transparent: bool = False) -> Any:
+    """Return a picture as an image of Pillow."""
+    _check_size(svg, dpi)
+    import resvg_py
+    from fontTools.ttLib import TTFont
+    from PIL import Image
+
+    with TTFont(_font_file()) as font:
+        covered = font.getBestCmap().keys()
+    pixels = resvg_py.svg_to_bytes(
+        svg_string=_in_font(svg),
+        dpi=dpi,
+        background=None if transparent else "white",
+        font_files=[_font_file()],
+        # The machine's fonts are asked only for what Arimo has not, a label in Chinese perhaps.
+        skip_system_fonts=covered >= set(map(ord, _text(svg))),
+    )
+    return Image.open(io.BytesIO(pixels))
+
+
+@cache
+def _give_reportlab_the_font() -> None:
+    """Register both weights of the font; a bold one must be made, as reportlab takes no variable font."""
+    from fontTools.ttLib import TTFont
+    from fontTools.varLib.instancer import instantiateVariableFont
+    from svglib.svglib import register_font
+
+    register_font(FONT, _font_file())
+    bold: Any = io.BytesIO()  # svglib asks for a path, and hands it on to reportlab, which takes a file
+    with TTFont(_font_file(), recalcTimestamp=False) as font:
+        for table in ("GDEF", "GPOS", "GSUB"):  # ligatures and such, which take time and are not used
+            del font[table]
+        # reportlab tells fonts apart by the names inside them
+        instantiateVariableFont(font, {"wght": 700}, inplace=True, updateFontNames=True)
+        font.save(bold)
+    bold.seek(0)
+    register_font(FONT, bold, weight="bold")
+
+
+def _font_file() -> str:
+    import fontpkg_arimo
+
+    return f"{fontpkg_arimo.ROOT}/files/Arimo[wght].ttf"
+
+
+@contextmanager
+def _extra(format: str) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise NoEngineError(
+            f"a .{format} needs the package {error.name}: "
+            'pip install "tinygrad_edu[images]" brings it and the others (a .svg needs none)'
+        ) from None
+
+
+def _in_font(svg: str) -> str:
+    return re.sub(r'font-family="[^"]*"', f'font-family="{FONT}"', svg)
+
+
+def _text(svg: str) -> str:
+    """Return every character that stands in a picture."""
+    return html.unescape("".join(re.findall(r"<text[^>]*>([^<]*)", svg)))
+
+
+def _check_size(svg: str, dpi: float) -> None:
+    if not dpi > 0:
+        raise ValueError(f"dpi={dpi}: the dots per inch must be positive")
+    width, height = (float(points) for points in re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2])
+    largest = 72 * (MOST_PIXELS / (width * height)) ** 0.5
+    if dpi > largest:
+        raise ValueError(f"dpi={dpi} makes too large a picture of this: {largest:.0f} is possible")

@@ -1,0 +1,68 @@
+"""Files that are read with a clear error and written whole or not at all."""
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file so that a reader finds the old content or the new, never half of it.
+
+    The content goes into a temporary file beside it, which then takes its name.
+
+    Raises:
+        OSError: if the folder is missing or the file cannot be written; the old content is then still there.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder: name a file in it")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"there is no folder {target.parent} to write {target.name} into: make it first"
+        )
+    temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{threading.get_ident()}")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, target)
+    except BaseException as error:  # an interrupt too: leave nothing half-written behind
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # name the file that was asked for
+            raise OSError(error.errno, error.strerror, str(target)) from None
+        raise
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Write plain data as JSON, whole.
+
+    Raises:
+        ValueError: if a number is infinite or NaN, which JSON cannot hold; nothing is written.
+        OSError: if the file cannot be written.
+    """
+    try:
+        text = json.dumps(content, indent=1, allow_nan=False)
+    except ValueError:
+        raise ValueError(f"{path} is not written: a number in it is infinite or NaN") from None
+    write_whole(path, f"{text}\n".encode())
+
+
+def read_json(path: str | os.PathLike[str], keys: tuple[str, ...]) -> dict[str, Any]:
+    """Read a JSON file that holds an object with certain keys.
+
+    Args:
+        path: the file.
+        keys: the entries that it must have.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if it is not JSON, or lacks one of the keys.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not a JSON file: {error}") from None
+    missing = [key for key in keys if not isinstance(content, dict) or key not in content]
+    if missing:
+        raise ValueError(f"{path} has no {' and no '.join(map(repr, missing))}: is it the right file?")
+    return dict(content)

@@ -1,0 +1,310 @@
+"""Optimisers: from the gradients of the parameters to their next numbers.
+
+They agree with PyTorch's of the same names, step for step. The conventions, where books differ:
+the velocity of momentum is a sum of gradients without a factor (1 − momentum), and the learning rate
+multiplies it afterwards; ``weight_decay`` times the parameter is added to the gradient (an L2 penalty of
+½·weight_decay·w²), except in ``AdamW``, where it shrinks the parameter itself; ``epsilon`` is added
+after the square root.
+
+A schedule is a function from the number of steps taken so far to a factor on the learning rate.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+from tinygrad_edu.value import Value
+
+Schedule = Callable[[int], float]
+
+
+class Optimizer:
+    """What all optimisers have in common; each adds how it updates.
+
+    Args:
+        parameters: the Values to change.
+        learning_rate: η, the size of a step.
+        weight_decay: how strongly parameters are pulled towards 0.
+        schedule: a factor on the learning rate for each step, such as ``cosine_decay(1000)``; None for 1.
+
+    Attributes:
+        steps: how many steps were taken.
+
+    Raises:
+        ValueError: if there are no parameters, or an option is out of its range.
+    """
+
+    memory: ClassVar[tuple[str, ...]] = ()  # what it keeps for each parameter from step to step
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float,
+        weight_decay: float = 0.0,
+        schedule: Schedule | None = None,
+    ) -> None:
+        self.parameters = list(parameters)
+        if not self.parameters:
+            raise ValueError("an optimiser needs at least one parameter")
+        _expect_range("learning_rate", learning_rate, math.inf)
+        _expect_range("weight_decay", weight_decay, math.inf)
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.steps = 0
+        self._base_rate = learning_rate
+        self._memory = {name: [0.0] * len(self.parameters) for name in self.memory}
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step."""
+        return self._base_rate * (self.schedule(self.steps) if self.schedule else 1.0)
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        _expect_range("learning_rate", rate, math.inf)
+        self._base_rate = rate
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0."""
+        for parameter in self.parameters:
+            parameter.grad = 0.0
+
+    def step(self) -> None:
+        """Change every parameter according to its gradient."""
+        rate = self.learning_rate
+        self.steps += 1
+        for place, parameter in enumerate(self.parameters):
+            gradient = parameter.grad + self.weight_decay * parameter.data
+            parameter.data -= rate * self._direction(place, gradient)
+
+    def _direction(self, place: int, gradient: float) -> float:
+        """Return what the learning rate multiplies, for the parameter at ``place``."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it updates")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the optimiser remembers, as plain data."""
+        memory = {name: list(numbers) for name, numbers in self._memory.items()}
+        return {"optimizer": type(self).__name__, "steps": self.steps, **memory}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Remember what ``state_dict`` gave.
+
+        Raises:
+            ValueError: if it is of another optimiser or of another number of parameters; the optimiser
+                is as it was.
+        """
+        name = type(self).__name__
+        if not isinstance(state, Mapping):
+            raise ValueError(f"the state is a dictionary, not {type(state).__name__}")
+        if state.get("optimizer") != name:
+            raise ValueError(f"the state is of {state.get('optimizer')!r}, and this is {name}")
+        if not isinstance(state.get("steps"), int):
+            raise ValueError(f"steps is a whole number, not {state.get('steps')!r}")
+        memory = {key: state.get(key, []) for key in self.memory}
+        for key, numbers in memory.items():
+            if not isinstance(numbers, list) or not all(isinstance(x, (int, float)) for x in numbers):
+                raise ValueError(f"{key} is not a list of numbers")
+            if len(numbers) != len(self.parameters):
+                raise ValueError(f"{name} has {len(self.parameters)} parameters, but {len(numbers)} {key}")
+        self.steps = state["steps"]
+        self._memory = {key: list(numbers) for key, numbers in memory.items()}
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, w⁺ = w − η·∂E/∂w, on request with momentum.
+
+    Args:
+        parameters: the Values to change.
+        learning_rate: η.
+        momentum: how much of the velocity is kept from step to step, from 0 to 1.
+        nesterov: look one step of the velocity ahead (Sutskever et al., 2013, in PyTorch's form).
+        weight_decay: added to the gradient, times the parameter.
+        schedule: as for ``Optimizer``.
+
+    >>> w = Value(2.0)
+    >>> optimizer = SGD([w], learning_rate=0.1)
+    >>> (w * w).backward()
+    >>> optimizer.step()
+    >>> w.data
+    1.6
+    """
+
+    memory = ("velocity",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float = 0.01,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        schedule: Schedule | None = None,
+    ) -> None:
+        super().__init__(parameters, learning_rate, weight_decay, schedule)
+        _expect_range("momentum", momentum, 1.0)
+        if nesterov and momentum == 0:
+            raise ValueError("nesterov needs a momentum greater than 0")
+        self.momentum, self.nesterov = momentum, nesterov
+
+    def _direction(self, place: int, gradient: float) -> float:
+        velocity = self._memory["velocity"]
+        velocity[place] = self.momentum * velocity[place] + gradient
+        return gradient + self.momentum * velocity[place] if self.nesterov else velocity[place]
+
+
+class RMSProp(Optimizer):
+    """Divides each gradient by the root of the running mean of its squares (Tieleman and Hinton, 2012).
+
+    Args:
+        parameters: the Values to change.
+        learning_rate: η.
+        decay: how much of the running mean is kept from step to step (PyTorch's ``alpha``).
+        epsilon: added to the root, so that nothing is divided by 0.
+        weight_decay: added to the gradient, times the parameter.
+        schedule: as for ``Optimizer``.
+    """
+
+    memory = ("mean_square",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float = 0.01,
+        *,
+        decay: float = 0.99,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        schedule: Schedule | None = None,
+    ) -> None:
+        super().__init__(parameters, learning_rate, weight_decay, schedule)
+        _expect_range("decay", decay, 1.0)
+        _expect_range("epsilon", epsilon, math.inf)
+        self.decay, self.epsilon = decay, epsilon
+
+    def _direction(self, place: int, gradient: float) -> float:
+        square = self._memory["mean_square"]
+        square[place] = self.decay * square[place] + (1 - self.decay) * gradient * gradient
+        return gradient / (math.sqrt(square[place]) + self.epsilon)
+
+
+class Adam(Optimizer):
+    """Adaptive moment estimation (Kingma and Ba, 2015): RMSProp with momentum, both corrected for the start.
+
+    Args:
+        parameters: the Values to change.
+        learning_rate: η.
+        betas: how much of the running means of gradients and of their squares is kept from step to step.
+        epsilon: added to the root, so that nothing is divided by 0.
+        weight_decay: added to the gradient, times the parameter.
+        schedule: as for ``Optimizer``.
+    """
+
+    memory = ("mean", "mean_square")
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        schedule: Schedule | None = None,
+    ) -> None:
+        super().__init__(parameters, learning_rate, weight_decay, schedule)
+        for beta in betas:
+            _expect_range("each of betas", beta, 1.0)
+        _expect_range("epsilon", epsilon, math.inf)
+        self.betas, self.epsilon = betas, epsilon
+
+    def _direction(self, place: int, gradient: float) -> float:
+        (beta1, beta2), mean, square = self.betas, self._memory["mean"], self._memory["mean_square"]
+        mean[place] = beta1 * mean[place] + (1 - beta1) * gradient
+        square[place] = beta2 * square[place] + (1 - beta2) * gradient * gradient
+        corrected_mean = mean[place] / (1 - beta1**self.steps)
+        corrected_square = square[place] / (1 - beta2**self.steps)
+        return corrected_mean / (math.sqrt(corrected_square) + self.epsilon)
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks the parameters and stays out of the running means.
+
+    Loshchilov and Hutter, 2019. Arguments as for ``Adam``, with a weight decay of 0.01 to start from.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float = 0.001,
+        *,
+        weight_decay: float = 0.01,
+        **options: Any,
+    ) -> None:
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay, **options)
+
+    def step(self) -> None:
+        """Shrink every parameter, then change it according to its gradient."""
+        rate = self.learning_rate
+        self.steps += 1
+        for place, parameter in enumerate(self.parameters):
+            parameter.data -= rate * self.weight_decay * parameter.data
+            parameter.data -= rate * self._direction(place, parameter.grad)
+
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "sgd": SGD,
+    "rmsprop": RMSProp,
+    "adam": Adam,
+    "adamw": AdamW,
+}
+"""The optimisers by name."""
+
+
+# --- Schedules ------------------------------------------------------------------------------------
+
+
+def step_decay(every: int, factor: float = 0.1) -> Schedule:
+    """Return a schedule that multiplies by ``factor`` after each ``every`` steps (PyTorch's StepLR).
+
+    >>> [step_decay(2, 0.5)(step) for step in range(5)]
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+    _expect_steps(every)
+    return lambda step: float(factor ** (step // every))
+
+
+def exponential_decay(factor: float) -> Schedule:
+    """Return a schedule that multiplies by ``factor`` after each step (PyTorch's ExponentialLR)."""
+    return lambda step: float(factor**step)
+
+
+def linear_decay(steps: int, end: float = 0.0) -> Schedule:
+    """Return a schedule that goes from 1 to ``end`` in a straight line over ``steps``, and stays there.
+
+    >>> [linear_decay(4)(step) for step in range(6)]
+    [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+    """
+    _expect_steps(steps)
+    return lambda step: 1.0 - (1.0 - end) * min(step / steps, 1.0)
+
+
+def cosine_decay(steps: int, end: float = 0.0) -> Schedule:
+    """Return a schedule from 1 to ``end`` along half a cosine (Loshchilov and Hutter, 2017), then ``end``.
+
+    >>> [round(cosine_decay(4)(step), 6) for step in range(6)]
+    [1.0, 0.853553, 0.5, 0.146447, 0.0, 0.0]
+    """
+    _expect_steps(steps)
+    return lambda step: end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * min(step / steps, 1.0)))
+
+
+def _expect_range(name: str, number: float, end: float) -> None:
+    if not (0 <= number < end):
+        upper = "" if math.isinf(end) else f" and less than {end:g}"
+        raise ValueError(f"{name} is at least 0{upper}, and finite, not {number}")
+
+
+def _expect_steps(steps: int) -> None:
+    if steps < 1:
+        raise ValueError(f"the number of steps is at least 1, not {steps}")

@@ -1,0 +1,147 @@
+"""Plots of training and of what was learnt; they need matplotlib (``pip install "tinygrad_edu[plots]"``).
+
+Each function draws into ``ax``, or into a new figure if there is none, and returns the axes, so that
+``ax.figure.savefig("plot.svg")`` saves it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tinygrad_edu.datasets import Dataset
+from tinygrad_edu.module import Module
+from tinygrad_edu.train import predicted_class
+
+try:
+    import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
+except ImportError:
+    raise ImportError('plots need matplotlib: pip install "tinygrad_edu[plots]"') from None
+
+# Okabe and Ito's colours, which the colour-blind can tell apart.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000"]
+
+
+def loss_curve(history: Mapping[str, Sequence[float]], ax: Axes | None = None) -> Axes:
+    """Plot the loss of each epoch, and that of the validation examples.
+
+    Args:
+        history: what ``train.fit`` returned.
+        ax: the axes to draw into.
+    """
+    ax = ax or plt.subplots(layout="constrained")[1]
+    for name, style in (("loss", "-"), ("validation_loss", "--")):
+        if name in history:
+            epochs = range(1, len(history[name]) + 1)
+            ax.plot(epochs, history[name], style, color=COLOURS[0], label=name.replace("_", " "))
+    ax.set(xlabel="epoch", ylabel="loss", title="loss")
+    ax.legend()
+    return ax
+
+
+def layers_over_time(history: Mapping[str, Sequence[float]], axes: Any = None) -> Any:
+    """Plot how long the vectors of weights and of gradients of each layer are, epoch by epoch.
+
+    Vanishing gradients show as curves that lie lower the nearer a layer is to the input.
+
+    Args:
+        history: what ``train.fit`` returned, trained with the callback ``record_norms``.
+        axes: two axes to draw into.
+
+    Raises:
+        ValueError: if the history has no such records.
+    """
+    if not any(name.startswith("gradients of ") for name in history):
+        raise ValueError("the history has no norms: train with callbacks=[callbacks.record_norms]")
+    axes = plt.subplots(1, 2, layout="constrained", figsize=(10, 4))[1] if axes is None else axes
+    for ax, kind in zip(axes, ("weights", "gradients"), strict=True):
+        curves = {name: curve for name, curve in history.items() if name.startswith(f"{kind} of ")}
+        for place, (name, curve) in enumerate(curves.items()):
+            colour = COLOURS[place % len(COLOURS)]
+            ax.plot(range(1, len(curve) + 1), curve, color=colour, label=name.removeprefix(f"{kind} of "))
+        ax.set(xlabel="epoch", ylabel="norm", yscale="log", title=f"{kind} of each layer")
+        ax.legend()
+    return axes
+
+
+def decision_boundary(model: Module, data: Dataset, steps: int = 60, ax: Axes | None = None) -> Axes:
+    """Plot which class a model of two inputs finds where, with the examples on top.
+
+    Args:
+        model: a network of two inputs, with one output or one for each class.
+        data: the examples.
+        steps: how many points in each direction are tried.
+        ax: the axes to draw into.
+
+    Raises:
+        ValueError: if the examples do not have two inputs.
+    """
+    if len(data.inputs[0]) != 2:
+        raise ValueError(
+            f"a decision boundary needs two inputs, and these examples have {len(data.inputs[0])}"
+        )
+    ax = ax or plt.subplots(layout="constrained")[1]
+    xs, ys = (_span([row[i] for row in data.inputs], steps) for i in (0, 1))
+    classes = [[predicted_class(model([x, y])) for x in xs] for y in ys]
+    ax.contourf(xs, ys, classes, levels=[k - 0.5 for k in range(9)], colors=COLOURS, alpha=0.25)
+    several = len(set(data.targets)) > 2  # else 0 and 1, or −1 and 1
+    kinds = [int(target) if several else predicted_class(target) for target in data.targets]
+    _scatter(ax, data.inputs, kinds, data.classes)
+    names = data.columns or ["i1", "i2"]
+    ax.set(xlabel=names[0], ylabel=names[1], title="decision boundary")
+    return ax
+
+
+def codes(points: Sequence[Sequence[float]], kinds: Sequence[int], ax: Axes | None = None) -> Axes:
+    """Plot the codes that an autoencoder found: points of the plane, coloured by class.
+
+    Args:
+        points: for each example the code; of longer ones the first two numbers are shown.
+        kinds: the class of each.
+        ax: the axes to draw into.
+    """
+    ax = ax or plt.subplots(layout="constrained")[1]
+    _scatter(ax, points, kinds, [])
+    ax.set(xlabel="code 1", ylabel="code 2", title="codes")
+    return ax
+
+
+def images(rows: Sequence[Sequence[float]], columns: int = 10, ax: Axes | None = None) -> Axes:
+    """Show square images, such as the digits, side by side; from 0, white, to 1, black.
+
+    Args:
+        rows: for each image its pixels, line by line.
+        columns: how many images stand in one line.
+        ax: the axes to draw into.
+
+    Raises:
+        ValueError: if the number of pixels is not a square.
+    """
+    side = round(len(rows[0]) ** 0.5)
+    if side * side != len(rows[0]):
+        raise ValueError(f"{len(rows[0])} pixels make no square image")
+    ax = ax or plt.subplots(layout="constrained")[1]
+    lines = -(-len(rows) // columns)
+    sheet = [[0.0] * (columns * (side + 1) - 1) for _ in range(lines * (side + 1) - 1)]
+    for place, pixels in enumerate(rows):
+        top, left = place // columns * (side + 1), place % columns * (side + 1)
+        for y in range(side):
+            sheet[top + y][left : left + side] = map(float, pixels[y * side : (y + 1) * side])
+    ax.imshow(sheet, cmap="Greys", vmin=0, vmax=1)
+    ax.set_axis_off()
+    return ax
+
+
+def _scatter(ax: Axes, points: Sequence[Sequence[float]], kinds: Sequence[int], names: Sequence[str]) -> None:
+    for kind in sorted(set(kinds)):
+        chosen = [point for point, k in zip(points, kinds, strict=True) if k == kind]
+        label = names[kind] if kind < len(names) else str(kind)
+        marker = "osD^vPX*ph"[kind % 10]  # never by colour alone
+        colour = COLOURS[kind % len(COLOURS)]
+        ax.scatter([p[0] for p in chosen], [p[1] for p in chosen], s=20, c=colour, marker=marker, label=label)
+    ax.legend()
+
+
+def _span(numbers: Sequence[float], steps: int) -> list[float]:
+    low, high = min(numbers), max(numbers)
+    margin = 0.1 * (high - low) or 1.0
+    return [low - margin + (high - low + 2 * margin) * i / (steps - 1) for i in range(steps)]

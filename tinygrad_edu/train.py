@@ -1,0 +1,241 @@
+"""Training: ``fit`` goes over the data again and again and lets an optimiser change the model.
+
+>>> from tinygrad_edu.datasets import worked_pair
+>>> from tinygrad_edu.nn import MLP
+>>> model = MLP(2, [2, 2], activation=["sigmoid", "sigmoid"], bias="shared", seed=1)
+>>> history = fit(model, worked_pair(), "half_squared_error", "sgd", epochs=3, progress=False)
+>>> history["loss"][0] > history["loss"][-1]
+True
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from tinygrad_edu import ops
+from tinygrad_edu.callbacks import Callback, History, Training
+from tinygrad_edu.datasets import split_places
+from tinygrad_edu.losses import LOSSES
+from tinygrad_edu.module import Module
+from tinygrad_edu.names import look_up
+from tinygrad_edu.op import DomainError
+from tinygrad_edu.optim import OPTIMIZERS, Optimizer
+from tinygrad_edu.value import Value, topological_order
+
+Examples = Sequence[tuple[Any, Any]]
+Loss = Callable[[Any, Any], Value]
+Metric = Callable[[Any, Any], float]
+
+
+class DivergedError(ValueError):
+    """The loss is infinite or NaN, so no gradient means anything any more.
+
+    Attributes:
+        history: what ``fit`` measured before.
+    """
+
+    history = History()
+
+
+def fit(
+    model: Module,
+    data: Examples,
+    loss: str | Loss,
+    optimizer: str | Optimizer,
+    *,
+    epochs: int = 100,
+    batch_size: int | None = None,
+    metric: str | Metric | None = None,
+    validation: Examples | float | None = None,
+    seed: int = 0,
+    callbacks: Iterable[Callback] = (),
+    history: History | None = None,
+    progress: bool = True,
+) -> History:
+    """Train a model, and return what was measured on the way.
+
+    Ctrl-C ends training early: the model keeps what it learnt, and the history is returned.
+
+    Args:
+        model: the network, or anything with parameters that maps inputs to outputs.
+        data: the examples, a ``Dataset`` or a list of pairs (inputs, target).
+        loss: a name in ``losses.LOSSES``, or a function of outputs and target that returns a Value. The
+            mean over a batch is minimised.
+        optimizer: a name in ``optim.OPTIMIZERS``, or an optimiser with the options you want.
+        epochs: how often to go over the data, those in ``history`` counted.
+        batch_size: how many examples make one step; all of them if None. Batches are drawn anew for
+            each epoch.
+        metric: "accuracy", or a function of outputs and target that returns a number, to be averaged.
+        validation: examples to measure on but not to learn from, or which fraction of ``data`` to take.
+        seed: what batches, and the fraction for validation, are drawn from.
+        callbacks: functions called with a ``Training`` after each epoch.
+        history: the history of earlier epochs, to go on from.
+        progress: show a progress bar, in a terminal or a notebook.
+
+    Raises:
+        UnknownNameError: for an unknown loss, optimiser or metric.
+        ValueError: if there is no data, if it is not pairs, or if a number is out of its range.
+        TypeError: if ``optimizer`` is something else.
+        DivergedError: if the loss becomes infinite or NaN; it names the first Value that went bad.
+    """
+    measure = _Measure(loss, metric)
+    if isinstance(optimizer, str):
+        optimizer = look_up("optimiser", optimizer, OPTIMIZERS)(model.parameters())
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            "optimizer is a name, as in 'adam', or an optimiser, as in Adam(model.parameters(), 0.01), "
+            f"not {optimizer!r}"
+        )
+    examples = _pairs(data)
+    if isinstance(validation, (int, float)):
+        places, others = split_places(len(examples), validation, seed)
+        examples, validation = [examples[i] for i in places], [examples[i] for i in others]
+    held_out = [] if validation is None else _pairs(validation)
+    batch_size = len(examples) if batch_size is None else batch_size
+    for name, number, least in (("batch_size", batch_size, 1), ("epochs", epochs, 0)):
+        if not isinstance(number, int) or number < least:
+            raise ValueError(f"{name} is a whole number of at least {least}, not {number!r}")
+    history = History() if history is None else history
+    training, callbacks = Training(model, optimizer, history), list(callbacks)
+
+    from tqdm.auto import tqdm  # heavier than all the rest of this module
+
+    batches = math.ceil(len(examples) / batch_size)
+    done = history.epochs * batches
+    hidden = None if progress else True  # None: hidden where a bar is no use, as in a log file
+    with tqdm(total=epochs * batches, initial=done, disable=hidden, unit="batch") as bar:
+        try:
+            while history.epochs < epochs:
+                for batch in _batches(examples, batch_size, f"{seed} {history.epochs}"):
+                    optimizer.zero_grad()
+                    measure.batch(model, batch).backward()
+                    optimizer.step()
+                    bar.update()
+                numbers = measure.take()
+                for batch in _batches(held_out, batch_size):
+                    measure.batch(model, batch)
+                numbers |= {f"validation_{name}": number for name, number in measure.take().items()}
+                history.record(**numbers)
+                bar.set_postfix({name: f"{number:.4g}" for name, number in numbers.items()}, refresh=False)
+                for callback in callbacks:
+                    if callback(training):
+                        history.stopped = getattr(callback, "__name__", type(callback).__name__)
+                        return history
+            history.stopped = "all epochs done"
+        except KeyboardInterrupt:
+            history.stopped = "interrupted"
+        except DivergedError as error:
+            error.args, error.history = (f"epoch {history.epochs + 1}: {error}",), history
+            raise
+    return history
+
+
+def evaluate(
+    model: Module, data: Examples, loss: str | Loss, metric: str | Metric | None = None
+) -> dict[str, float]:
+    """Return the mean loss, and metric, over examples; arguments and errors as for ``fit``.
+
+    >>> from tinygrad_edu.datasets import xor
+    >>> from tinygrad_edu.nn import MLP
+    >>> evaluate(MLP(2, [2, 1], init="he", seed=1), xor(), "binary_cross_entropy", "accuracy").keys()
+    dict_keys(['loss', 'accuracy'])
+    """
+    measure = _Measure(loss, metric)
+    for example in _pairs(data):
+        measure.batch(model, [example])
+    return measure.take()
+
+
+class _Measure:
+    """Computes losses of batches, and means over all examples since the last ``take``."""
+
+    def __init__(self, loss: str | Loss, metric: str | Metric | None) -> None:
+        self._loss = look_up("loss", loss, LOSSES) if isinstance(loss, str) else loss
+        self._metric = look_up("metric", metric, METRICS) if isinstance(metric, str) else metric
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def batch(self, model: Module, batch: Examples) -> Value:
+        """Return the mean loss of a batch as a Value, and add it to the sums."""
+        try:
+            outputs = [model(inputs) for inputs, _ in batch]
+            losses = [self._loss(output, target) for output, (_, target) in zip(outputs, batch, strict=True)]
+        except DomainError as error:
+            raise DivergedError(str(error)) from None
+        total: Value = ops.sum(losses)
+        mean = total * (1.0 / len(losses)) if len(losses) > 1 else losses[0]
+        if not math.isfinite(mean.data):
+            bad = [value for value in topological_order(mean) if not math.isfinite(value.data)]
+            first = next((value for value in bad if value.label), bad[0])
+            name = first.label or (f"a result of {first.op.name}" if first.op else "an unnamed number")
+            raise DivergedError(
+                f"the loss is {mean.data}; the first Value that went bad is {name} = {first.data}: "
+                "try a smaller learning rate, or look for bad data"
+            )
+        self._count += len(batch)
+        self._add("loss", mean.data * len(batch))
+        if self._metric is not None:
+            pairs = zip(outputs, batch, strict=True)
+            name = getattr(self._metric, "__name__", "metric")
+            self._add(name, math.fsum(self._metric(output, target) for output, (_, target) in pairs))
+        return mean
+
+    def _add(self, name: str, number: float) -> None:
+        self._sums[name] = self._sums.get(name, 0.0) + number
+
+    def take(self) -> dict[str, float]:
+        """Return the means, and start anew."""
+        means = {name: total / self._count for name, total in self._sums.items()}
+        self._sums, self._count = {}, 0
+        return means
+
+
+def _pairs(data: Examples) -> Examples:
+    examples = list(data)
+    if not examples:
+        raise ValueError("there is no data to learn from: give at least one pair (inputs, target)")
+    if not all(isinstance(example, (tuple, list)) and len(example) == 2 for example in examples):
+        raise ValueError("data is a list of pairs (inputs, target), as list(zip(X, y)) gives them")
+    return examples
+
+
+def _batches(examples: Examples, size: int, seed: str | None = None) -> list[Examples]:
+    if seed is not None and size < len(examples):
+        examples = random.Random(seed).sample(examples, len(examples))
+    return [examples[start : start + size] for start in range(0, len(examples), size)]
+
+
+# --- Metrics --------------------------------------------------------------------------------------
+
+
+def predicted_class(output: Any) -> int:
+    """Return which class an output stands for.
+
+    Args:
+        output: a list with one number for each class, of which the largest counts; or a single output,
+            which says 1 if it is positive, or more than a half where it comes out of a sigmoid, else 0.
+
+    >>> predicted_class([0.1, 2.0, -1.0]), predicted_class(Value(0.2)), predicted_class(Value(-1.0).sigmoid())
+    (1, 1, 0)
+    """
+    if hasattr(output, "__len__"):
+        return max(range(len(output)), key=lambda place: float(output[place]))
+    return int(float(output) > (0.5 if getattr(output, "op", None) is ops.sigmoid else 0.0))
+
+
+def accuracy(output: Any, target: Any) -> float:
+    """Return 1.0 if ``predicted_class`` of the output is the right one, else 0.0.
+
+    Args:
+        output: the output or the outputs for one example.
+        target: the class of a single output, 0 or 1 (or −1 or 1); for a list of outputs the number of the
+            class, or a list whose largest number says it.
+    """
+    single = not hasattr(output, "__len__")
+    wanted = predicted_class(target) if single or hasattr(target, "__len__") else target
+    return float(predicted_class(output) == wanted)
+
+
+METRICS: dict[str, Metric] = {"accuracy": accuracy}
+"""The metrics by name."""
