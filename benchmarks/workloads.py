@@ -8,7 +8,7 @@ import plain
 from gpt import GPT
 
 import tinygrad_edu
-from tinygrad_edu import Value, dot, worked_example
+from tinygrad_edu import Value, dot, nn, worked_example
 
 sys.setrecursionlimit(100_000)  # the peers sort their graphs by recursion
 
@@ -112,33 +112,14 @@ def with_relu(formula, relu):
     return (lambda a, b: formula(a, b, relu)) if formula is Formula.readme else formula
 
 
-# --- Networks: micrograd's own, and the same of one `dot` for each neuron ---
-
-
-class MLP:
-    """As micrograd's MLP: relu in all layers but the last, weights drawn from the module random."""
-
-    def __init__(self, nin, nouts):
-        self.layers = [
-            [([Value(random.uniform(-1, 1)) for _ in range(n)], Value(0.0)) for _ in range(size)]
-            for n, size in zip([nin, *nouts], nouts, strict=False)
-        ]
-
-    def __call__(self, x):
-        for layer in self.layers:
-            nets = [dot(w, x) + b for w, b in layer]
-            x = nets if layer is self.layers[-1] else [net.relu() for net in nets]
-        return x[0] if len(x) == 1 else x
-
-    def parameters(self):
-        return [p for layer in self.layers for w, b in layer for p in (*w, b)]
+# --- Networks: micrograd's own, and ours with the same weights ---
 
 
 def network(engine, nin, nouts):
-    """Return the class of Values and a network with the same weights on every engine."""
+    """Return the class of Values and a network, with the same weights on every engine."""
     random.seed(1337)
     if engine == "tinygrad_edu":
-        return Value, MLP(nin, nouts)
+        return Value, nn.MLP(nin, nouts)
     if engine == "micrograd":
         from micrograd.engine import Value as Micrograd
         from micrograd.nn import MLP as MicrogradMLP
