@@ -20,13 +20,15 @@ def extensions() -> list[Extension]:
     """Translate the engine to C, for wheels only: an editable install runs the source as it is edited."""
     if "bdist_wheel" not in sys.argv:
         return []
+    files = [f"tinygrad_edu/{name}.py" for name in MODULES]
+    quiet = ["--follow-imports=silent", "--ignore-missing-imports"]  # about modules that are not compiled
     try:
         from mypyc.build import mypycify
-    except ImportError as error:
-        print(INTERPRETED, error, file=sys.stderr)
+
+        modules: list[Extension] = mypycify([*quiet, *files], opt_level="3", group_name="tinygrad_edu.engine")
+    except (ImportError, SystemExit) as error:
+        print(INTERPRETED, error or "mypyc cannot translate it", file=sys.stderr)
         return []
-    files = [f"tinygrad_edu/{name}.py" for name in MODULES]
-    modules: list[Extension] = mypycify(files, opt_level="3", group_name="tinygrad_edu.engine")
     for source in {source for module in modules for source in module.sources}:
         keep_out_of_the_trashcan(Path(source))
     return modules
