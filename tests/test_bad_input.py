@@ -29,7 +29,7 @@ from tinygrad_edu import (
 )
 from tinygrad_edu.graph import fold
 from tinygrad_edu.names import UnknownNameError
-from tinygrad_edu.op import one_line
+from tinygrad_edu.term import one_line
 
 
 def h(data: float) -> Value:

@@ -16,7 +16,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports only from floors below its own; the parts of a package such as draw share one.
 FLOORS = {
-    **dict.fromkeys(["files", "names", "op"], 0),
+    **dict.fromkeys(["engine", "term"], -1),
+    **dict.fromkeys(["files", "names", "op", "order"], 0),
     "ops": 1,
     "value": 2,
     **dict.fromkeys(["datasets", "expression", "gradient", "losses", "module", "notation", "optim"], 3),
@@ -28,8 +29,8 @@ FLOORS = {
     "__init__": 8,
     "__main__": 9,
 }
-# The one way up: a Value shows itself as a picture in a notebook.
-UPWARDS = {("value", "draw")}
+# The ways up: a Value shows itself as a picture in a notebook; the type of what is walked.
+UPWARDS = {("value", "draw"), ("order", "value")}
 
 
 def top(module: Path) -> str:

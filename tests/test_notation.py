@@ -14,7 +14,7 @@ from random_graphs import random_graph
 from tinygrad_edu import Value, ops, topological_order
 from tinygrad_edu.graph import fold
 from tinygrad_edu.notation import LIMIT, formula, latex_name, number, written
-from tinygrad_edu.op import one_line
+from tinygrad_edu.term import one_line
 
 in_both_forms = pytest.mark.parametrize(("latex", "read"), [(False, read_text), (True, read_latex)])
 in_batches = pytest.mark.parametrize("batch", range(10))

@@ -8,6 +8,9 @@
 0.839949
 """
 
+from tinygrad_edu.engine import COMPILED  # first of all: it says what the imports below load
+
+# isort: split
 from tinygrad_edu.draw import Drawing, draw, draw_dot
 from tinygrad_edu.draw.animate import Animation, animate
 from tinygrad_edu.explain import Explanation, explain
@@ -50,6 +53,7 @@ __version__ = "0.1.0"
 
 # abs, pow and sum are left out: `from tinygrad_edu import *` must not replace Python's own.
 __all__ = [
+    "COMPILED",
     "Animation",
     "CycleError",
     "DivisionByZeroError",

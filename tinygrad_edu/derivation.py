@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tinygrad_edu import notation
 from tinygrad_edu.graph import Edge
-from tinygrad_edu.op import ATOM, SIGN, Term
+from tinygrad_edu.term import ATOM, SIGN, Term
 from tinygrad_edu.value import Value
 
 COLUMNS = 80

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, NoReturn, SupportsFloat, TypeVar
 
 from tinygrad_edu import ops
 from tinygrad_edu.names import UnknownNameError
-from tinygrad_edu.op import POWER, SUM, TABLE, Family, Op, Reduction
+from tinygrad_edu.op import TABLE, Family, Op, Reduction
+from tinygrad_edu.term import POWER, SUM
 from tinygrad_edu.value import Value
 
 LONGEST = 10_000  # characters

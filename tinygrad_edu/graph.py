@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from tinygrad_edu.gradient import adjoints, expect_values, numeric_slopes, symbolic_slopes
 from tinygrad_edu.notation import Names, number, written
-from tinygrad_edu.op import Term, one_line
+from tinygrad_edu.term import Term, one_line
 from tinygrad_edu.value import Value, topological_order
 
 Detail = Literal["ops", "named", "neuron", "layer"]

@@ -7,7 +7,7 @@ from math import hypot
 
 from tinygrad_edu.derivation import Equation, Section, Writer
 from tinygrad_edu.graph import Edge, Graph
-from tinygrad_edu.op import one_line
+from tinygrad_edu.term import one_line
 from tinygrad_edu.value import Value
 
 COARSEST = 2

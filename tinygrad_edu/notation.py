@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from tinygrad_edu.op import ATOM, PRODUCT, SIGN, Term, one_line
+from tinygrad_edu.term import ATOM, PRODUCT, SIGN, Term, one_line
 from tinygrad_edu.value import Value, topological_order
 
 Names = Mapping[Value, str]

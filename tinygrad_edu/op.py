@@ -4,13 +4,11 @@ The operations themselves are declared in :mod:`tinygrad_edu.ops`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from numbers import Real
 from typing import Any, Protocol, SupportsFloat, TypeVar, overload
 
-# How strongly a written expression holds together. An argument that holds together less strongly than
-# its place asks for is put in brackets: a template's {0:3} wants a PRODUCT or stronger.
-SIGN, SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4, 5
+from tinygrad_edu.engine import mypyc_attr
+from tinygrad_edu.term import ATOM, Term, one_line
 
 TABLE: "dict[str, Op | Family]" = {}
 """Every operation by name, filled by :mod:`tinygrad_edu.ops`."""
@@ -26,6 +24,7 @@ class Recorder(Protocol):
 R = TypeVar("R", bound=Recorder)
 
 
+@mypyc_attr(native_class=False)
 class DomainError(ValueError):
     """An operation was applied where it has no value.
 
@@ -40,10 +39,12 @@ class DomainError(ValueError):
         self.__suppress_context__ = True  # what `from None` says, which mypyc does not hear
 
 
+@mypyc_attr(native_class=False)
 class DivisionByZeroError(DomainError, ZeroDivisionError):
     """A division by zero, in a value or in a slope (which would be infinite)."""
 
 
+@mypyc_attr(native_class=False)
 class TooLargeError(DomainError, OverflowError):
     """A result is larger than a float can hold."""
 
@@ -71,35 +72,6 @@ def as_float(number: SupportsFloat) -> float:
     else:
         advice = "give an int, a float, a bool, a Fraction or a numpy scalar"
     raise TypeError(f"a Value holds one real number, not {type(number).__name__}: {advice}")
-
-
-def one_line(label: str) -> str:
-    r"""Return a label as it may stand in a line of text: at most 40 characters, none that moves a cursor.
-
-    >>> one_line("net\nh1"), one_line("\x1b[31m"), len(one_line("x" * 10_000))
-    ('net h1', '�[31m', 40)
-    """
-    text = "".join([c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(label.split())])
-    return text if len(text) <= 40 else text[:39] + "…"
-
-
-class Term(str):
-    """A written expression that goes into brackets where its place asks for a stronger one.
-
-    >>> f"{Term('a + b', SUM):3}·c"
-    '(a + b)·c'
-    """
-
-    binding: int
-    brackets = "({})"
-
-    def __new__(cls, text: str, binding: int = ATOM) -> "Term":  # noqa: D102
-        term = super().__new__(cls, text)
-        term.binding = binding
-        return term
-
-    def __format__(self, needed: str) -> str:
-        return self.brackets.format(str(self)) if needed and self.binding < int(needed) else str(self)
 
 
 class Op:
@@ -159,7 +131,7 @@ class Op:
 
     def _apply(self, args: tuple[Any, ...]) -> Any:
         for arg in args:
-            if hasattr(arg, "_record"):
+            if type(arg) is not float and hasattr(arg, "_record"):
                 return arg._record(self, args)
         numbers = [as_float(arg) for arg in args]
         try:
@@ -194,13 +166,14 @@ class Op:
 
     def __reduce__(self) -> Any:
         # The rules are lambdas; a copy or a pickle refers to the one entry of the table instead.
-        return _find, (self.name, self.parameter)
+        return find, (self.name, self.parameter)
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
 
 
-def _find(name: str, parameter: float | None) -> Op:
+def find(name: str, parameter: float | None = None) -> Op:
+    """Return the operation of the table with this name; of a family, the member with this parameter."""
     entry = TABLE[name]
     return entry.of(parameter or 0.0) if isinstance(entry, Family) else entry
 
@@ -254,10 +227,20 @@ class Family:
         default: float | None = None,
     ) -> None:
         self.name = name
-        # The cache does not tell -0.0 from 0.0, so that all must mean 0.0.
-        self.of = lru_cache(maxsize=1024)(lambda parameter: member(parameter + 0.0))
+        self._member = member
+        self._members: dict[Any, Op] = {}
         self.examples = examples
         self.default = default
+
+    def of(self, parameter: float) -> Op:
+        """Return the member with this parameter, the same each time."""
+        key = parameter if parameter == parameter else "NaN"  # no NaN equals another
+        member = self._members.get(key)
+        if member is None:
+            if len(self._members) >= 1024:
+                self._members.clear()
+            member = self._members[key] = self._member(parameter + 0.0)  # -0.0 is equal to 0.0 and means it
+        return member
 
     @overload
     def __call__(self, x: float, parameter: SupportsFloat | None = None) -> float: ...

@@ -21,7 +21,8 @@ import math
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from tinygrad_edu.op import POWER, PRODUCT, SIGN, SUM, TABLE, Family, Op, Reduction
+from tinygrad_edu.op import TABLE, Family, Op, Reduction
+from tinygrad_edu.term import POWER, PRODUCT, SIGN, SUM
 
 Entry = TypeVar("Entry", Op, Reduction, Family)
 

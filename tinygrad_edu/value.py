@@ -1,22 +1,27 @@
 """``Value``: a number that remembers how it was computed, and the backward pass over what it remembers."""
 
 import math
-from collections.abc import Callable
-from itertools import count
-from typing import Any, ClassVar, SupportsFloat, final
+from typing import Any, ClassVar, Final, SupportsFloat, final
 
 from tinygrad_edu import ops
-from tinygrad_edu.op import Op, as_float
+from tinygrad_edu.engine import mypyc_attr
+from tinygrad_edu.op import Op, as_float, find
+from tinygrad_edu.order import CycleError, topological_order
 
-_allocate = object.__new__
-_visits = count(2, 2)  # each traversal marks what it enters with an even number, what it leaves with the next
+__all__ = ["CycleError", "Value", "topological_order"]
 
-
-class CycleError(ValueError):
-    """A Value was made an argument of itself, directly or through others, so it has no derivative."""
+# The operations with a fast path, as constants: compiled code need not look them up each time.
+ADD: Final = find("add")
+SUB: Final = find("sub")
+MUL: Final = find("mul")
+DIV: Final = find("div")
+NEG: Final = find("neg")
+RELU: Final = find("relu")
+DOT: Final = find("dot")
 
 
 @final
+@mypyc_attr(acyclic=True)  # arguments come before results: nothing for the garbage collector to find
 class Value:
     """A number that records the operations applied to it, so that derivatives can be computed.
 
@@ -41,19 +46,37 @@ class Value:
     (11.0, 6.0)
     """
 
-    __slots__ = ("_label", "_visit", "args", "data", "grad", "op", "slopes")
+    __slots__ = (
+        "_label", "_slope_x", "_slope_y", "_slopes", "_visit", "args", "data", "grad", "op",
+    )  # fmt: skip
 
     # numpy scalars and arrays then leave `scalar * value` to Value.__rmul__.
     __array_ufunc__: ClassVar[None] = None
 
     def __init__(self, data: SupportsFloat, label: str | None = "") -> None:
-        self.data = as_float(data)
+        self.data: float = data if type(data) is float else as_float(data)
         self.grad = 0.0
         self.op: Op | None = None
         self.args: tuple[Value, ...] = ()
-        self.slopes: tuple[float, ...] = ()
+        self._slope_x = 0.0
+        self._slope_y = 0.0
+        self._slopes: tuple[float, ...] | None = None  # of more than two arguments
         self._label: str | None = label or ""  # None is for constants
         self._visit = 0
+
+    @property
+    def slopes(self) -> tuple[float, ...]:
+        """The local derivative along each of ``args``, as it was when the Value was computed."""
+        if self._slopes is not None:
+            return self._slopes
+        return (self._slope_x, self._slope_y)[: len(self.args)]
+
+    @slopes.setter
+    def slopes(self, slopes: tuple[float, ...]) -> None:
+        if len(slopes) > 2:
+            self._slopes = slopes
+        elif slopes:
+            self._slope_x, self._slope_y = slopes[0], slopes[-1]
 
     @property
     def label(self) -> str:
@@ -81,35 +104,38 @@ class Value:
         # All but _visit, which would mislead the traversals of the process that loads a pickle.
         return _restore, (self.data, self.grad, self._label, self.op, self.args, self.slopes)
 
+    def __hash__(self) -> int:
+        return id(self) >> 4  # what Python does by itself, and mypyc, for a class with comparisons, does not
+
     # --- Arithmetic: the fast paths. A test holds each to its entry in the table. ---
 
     def __add__(self, other: "Value | SupportsFloat") -> "Value":
         if not isinstance(other, Value):
             other = _constant(other)
-        return _node(self.data + other.data, ops.add, (self, other), (1.0, 1.0))
+        return _node(self.data + other.data, ADD, (self, other), 1.0, 1.0)
 
     def __sub__(self, other: "Value | SupportsFloat") -> "Value":
         if not isinstance(other, Value):
             other = _constant(other)
-        return _node(self.data - other.data, ops.sub, (self, other), (1.0, -1.0))
+        return _node(self.data - other.data, SUB, (self, other), 1.0, -1.0)
 
     def __mul__(self, other: "Value | SupportsFloat") -> "Value":
         if not isinstance(other, Value):
             other = _constant(other)
         x, y = self.data, other.data
-        return _node(x * y, ops.mul, (self, other), (y, x))
+        return _node(x * y, MUL, (self, other), y, x)
 
     def __truediv__(self, other: "Value | SupportsFloat") -> "Value":
         if not isinstance(other, Value):
             other = _constant(other)
         x, y = self.data, other.data
         if y == 0.0:
-            return _record(ops.div, (self, other))  # raises, and says why
+            return _record(DIV, (self, other))  # raises, and says why
         z = x / y
-        return _node(z, ops.div, (self, other), (1.0 / y, -z / y))
+        return _node(z, DIV, (self, other), 1.0 / y, -z / y)
 
     def __neg__(self) -> "Value":
-        return _node(-self.data, ops.neg, (self,), (-1.0,))
+        return _node(-self.data, NEG, (self,), -1.0)
 
     def __pos__(self) -> "Value":
         return self
@@ -123,10 +149,13 @@ class Value:
         n = as_float(exponent)
         op = ops.power.of(n)
         try:
-            z, slope = math.pow(self.data, n), n * math.pow(self.data, n - 1.0) if n else 0.0
+            z = math.pow(self.data, n)
+            slope = n * math.pow(self.data, n - 1.0) if n else 0.0
         except (ArithmeticError, ValueError):
-            return _record(op, (self,))  # raises, and says why
-        return _node(z, op, (self,), (slope,))
+            z = slope = math.nan
+        if math.isnan(slope):
+            return _record(op, (self,))  # raises, and says why, unless the number itself is NaN
+        return _node(z, op, (self,), slope)
 
     def __radd__(self, other: SupportsFloat) -> "Value":
         return _constant(other) + self
@@ -138,7 +167,7 @@ class Value:
         return _constant(other) * self
 
     def __rtruediv__(self, other: SupportsFloat) -> "Value":
-        return _record(ops.div, (other, self))
+        return _constant(other) / self
 
     def __rpow__(self, base: SupportsFloat) -> "Value":
         return _record(ops.pow, (base, self))
@@ -212,7 +241,8 @@ class Value:
 
     def relu(self) -> "Value":
         """Return the Value where it is positive, else 0."""
-        return _record(ops.relu, (self,))
+        x = self.data
+        return _node(0.0 if x <= 0.0 else x, RELU, (self,), 1.0 if x > 0.0 else 0.0)
 
     def leaky_relu(self, negative_slope: float = 0.01) -> "Value":
         """Return the Value where it is positive, else ``negative_slope`` times it."""
@@ -247,25 +277,15 @@ class Value:
         >>> a.grad, b.grad
         (4.0, 2.0)
         """
-        inner = [value for value in topological_order(self) if value.args]
-        for value in inner:
+        order = topological_order(self, leaves=False)
+        for value in order:
             value.grad = 0.0
         self.grad += 1.0
-        # Every Value comes after all that use it, so its gradient is complete when it is passed on.
-        for value in reversed(inner):
-            value._backward()
+        _chain_rule(order)
 
     def _backward(self) -> None:
-        """Pass this Value's gradient on to its arguments: the chain rule for one operation."""
-        grad = self.grad
-        if len(self.args) == 2:  # the most frequent case, without the loop
-            x, y = self.args
-            slope_x, slope_y = self.slopes
-            x.grad += grad * slope_x
-            y.grad += grad * slope_y
-        else:
-            for arg, slope in zip(self.args, self.slopes, strict=True):
-                arg.grad += grad * slope
+        """Pass this Value's gradient on to its arguments."""
+        _chain_rule([self])
 
     def forward(self) -> None:
         """Recompute this Value, and all that it depends on, from the present data of the leaves.
@@ -310,22 +330,22 @@ class Value:
         return _record(op, args)  # called by an operation that was given a Value
 
 
-def _node(data: float, op: Op, args: tuple[Value, ...], slopes: tuple[float, ...]) -> Value:
-    value: Value = _allocate(Value)  # and not Value(...), which would check what is known
-    value.data = data
-    value.grad = 0.0
+def _node(data: float, op: Op, args: tuple[Value, ...], slope_x: float, slope_y: float = 0.0) -> Value:
+    value = Value(data)
     value.op = op
     value.args = args
-    value.slopes = slopes
-    value._label = ""
-    value._visit = 0
+    value._slope_x = slope_x
+    value._slope_y = slope_y
     return value
 
 
 def _restore(data: float, grad: float, label: str | None, op: Any, args: Any, slopes: Any) -> Value:
-    value = _node(data, op, args, slopes)
+    value = Value(data)
     value.grad = grad
     value._label = label
+    value.op = op
+    value.args = args
+    value.slopes = slopes
     return value
 
 
@@ -333,6 +353,26 @@ def _constant(number: SupportsFloat) -> Value:
     value = Value(number)
     value._label = None  # no label, not even ""
     return value
+
+
+def _record(op: Op, args: tuple[Any, ...]) -> Value:
+    for arg in args:
+        if not isinstance(arg, Value):
+            args = tuple([arg if isinstance(arg, Value) else _constant(arg) for arg in args])
+            break
+    if op is DOT:
+        return _dot(args)
+    data, slopes = _compute(op, args)
+    return _restore(data, 0.0, "", op, args, slopes)
+
+
+def _dot(args: tuple[Value, ...]) -> Value:
+    half = len(args) // 2
+    numbers = [arg.data for arg in args]
+    total = 0.0
+    for i in range(half):
+        total += numbers[i] * numbers[half + i]
+    return _restore(total, 0.0, "", DOT, args, tuple(numbers[half:] + numbers[:half]))
 
 
 def _compute(op: Op, args: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]:
@@ -346,50 +386,15 @@ def _compute(op: Op, args: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]
         raise op.domain_error(error, numbers, [arg.label for arg in args], of) from None
 
 
-def _record(op: Op, args: tuple[Any, ...]) -> Value:
-    values = tuple([arg if isinstance(arg, Value) else _constant(arg) for arg in args])
-    data, slopes = _compute(op, values)
-    return _node(data, op, values, slopes)
-
-
-def topological_order(root: Value, is_leaf: Callable[[Value], bool] | None = None) -> list[Value]:
-    """Return ``root`` and every Value that it depends on, arguments before results.
-
-    Depth first, first argument first, without recursion, so that graphs may be deep. The same graph
-    gives the same order in every run.
-
-    Args:
-        root: the Value to start from.
-        is_leaf: go no further below a Value (other than the root) for which this is true.
-
-    Raises:
-        CycleError: if a Value depends on itself.
-
-    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
-    >>> [value.label or value.op for value in topological_order(a * b + a)]
-    ['a', 'b', <operation mul>, <operation add>]
-    """
-    entered = next(_visits)
-    left = entered + 1
-    order: list[Value] = []
-    stack: list[Value | None] = [root]
-    while stack:
-        value = stack.pop()
-        if value is None:  # all arguments of the Value below are in the order
-            value = stack.pop()
-            assert value is not None
-            value._visit = left
-            order.append(value)
-        elif value._visit < entered:
-            if value.args and (is_leaf is None or value is root or not is_leaf(value)):
-                value._visit = entered
-                stack.append(value)
-                stack.append(None)
-                stack.extend(value.args[::-1])
-            else:
-                value._visit = left
-                order.append(value)
-        elif value._visit == entered:
-            name = f"'{value.label}'" if value.label else f"made by {value.op}"
-            raise CycleError(f"the Value {name} depends on itself: build a new Value, leave .args as it is")
-    return order
+def _chain_rule(order: list[Value]) -> None:
+    # Every Value comes after all that use it, so its gradient is complete when it is passed on.
+    for value in reversed(order):
+        args = value.args
+        grad = value.grad
+        if value._slopes is not None:
+            for i, slope in enumerate(value._slopes):
+                args[i].grad += grad * slope
+        elif args:
+            args[0].grad += grad * value._slope_x
+            if len(args) == 2:
+                args[1].grad += grad * value._slope_y

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 from tinygrad_edu.draw.dot import digits
 from tinygrad_edu.graph import Edge, Graph
 from tinygrad_edu.notation import Names, formula
-from tinygrad_edu.op import PRODUCT, SIGN, Term
+from tinygrad_edu.term import PRODUCT, SIGN, Term
 from tinygrad_edu.value import Value
 
 LONGEST_EQUATION = 120  # characters; of a longer one the numbers are left out, and then the formula

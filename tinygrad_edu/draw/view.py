@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tinygrad_edu.draw.dot import Line, Node, digits, subscripted
 from tinygrad_edu.graph import Edge, Graph
 from tinygrad_edu.layers import LayerEdge, LayerGraph
-from tinygrad_edu.op import ATOM, PRODUCT, SIGN, Term, one_line
+from tinygrad_edu.term import ATOM, PRODUCT, SIGN, Term, one_line
 from tinygrad_edu.value import Value
 
 MOST_PATHS = 4  # as many are multiplied out beside a parameter; of more, only the sum is shown

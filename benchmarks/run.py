@@ -1,0 +1,219 @@
+"""Measure tinygrad_edu side by side with its peers, and write RESULTS.md and cost_per_node.svg.
+
+    pip install 'tinygrad_edu[bench]'
+    python benchmarks/run.py
+
+Every ratio comes from one process that only it runs in. There the engines take turns; each clears its own
+garbage before its turn and pays for collecting during it; the median turn counts. Peers that are not
+installed are named as skipped.
+"""
+
+import argparse
+import gc
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+import tracemalloc
+from importlib import metadata
+from pathlib import Path
+
+import workloads
+
+import tinygrad_edu
+from tinygrad_edu import Value
+
+HERE = Path(__file__).parent
+OURS = "tinygrad_edu"
+ARRAYS = ["autograd", "mygrad", "torch", "jax", "jax.jit"]
+
+SMALL = {graph: workloads.small_graph(getattr(workloads, graph)) for graph in ("burtorch", "readme")}
+
+# name: (title, workload, our steps and a peer's in a turn, peers, the ratio to reach against the first)
+RATIOS = {
+    "tiny": ("BurTorch's tiny graph", SMALL["burtorch"], (100_000, 100_000), ["micrograd", *ARRAYS], 12),
+    "readme": ("micrograd's README graph", SMALL["readme"], (20_000, 20_000), ["micrograd", *ARRAYS], 15),
+    "moons": ("moons step", workloads.moons, (50, 5), ["micrograd"], 200),
+    "gpt": ("microgpt step", workloads.gpt, (50, 10), ["plain Python", "tinygrad_edu, without dot"], 15),
+    "digits": ("MLP 784-50-10, one sample", workloads.digits, (50, 5), ["micrograd"], 200),
+    "three_layer": ("worked example, one step", workloads.three_layer, (10_000, 10_000), ["plain Python"], None),
+}  # fmt: skip
+SIZES = [10**3, 10**4, 10**5, 10**6, 10**7]
+
+
+def ratio(name, rounds):
+    """Return the seconds of one step on every engine, and the engines that are not installed."""
+    _, workload, (ours, theirs), peers, _ = RATIOS[name]
+    steps, skipped = {}, []
+    for engine in [OURS, *peers]:
+        try:
+            steps[engine] = workload(engine)
+        except ImportError:
+            skipped.append(engine)
+    # Their first step, which warms up, must give the same on all; in later ones the last digits grow apart.
+    results = {engine: step() for engine, step in steps.items()}
+    for engine, result in results.items():
+        assert abs(result - results[OURS]) <= 1e-9 * abs(result), f"{engine} computes {result}: {results}"
+    gc.collect()
+    gc.freeze()  # so that no engine pays for walking over the model of another
+    turns = {engine: [] for engine in steps}
+    for _ in range(rounds):
+        for engine, step in steps.items():
+            count = ours if engine == OURS else theirs // 100 if engine in ARRAYS else theirs
+            gc.collect()
+            start = time.perf_counter()
+            for _ in range(count):
+                step()
+            turns[engine].append((time.perf_counter() - start) / count)
+    return {"seconds": {engine: statistics.median(t) for engine, t in turns.items()}, "skipped": skipped}
+
+
+def memory():
+    """Return the bytes of one node of a binary operation, its tuples and numbers included."""
+    x, y, kept = Value(2.5), Value(3.5), [None] * 100_000
+    tracemalloc.start()
+    for i in range(len(kept)):
+        kept[i] = x * y
+    bytes_used = tracemalloc.get_traced_memory()[0]
+    return bytes_used / len(kept)
+
+
+def cost(sizes):
+    """Return the seconds for one node of a graph: to build it, differentiate it and free it."""
+    seconds = {}
+    for nodes in sizes:
+        turns = []
+        for _ in range(3 if nodes > 10**6 else 7):
+            gc.collect()
+            repetitions = max(1, 10**5 // nodes)
+            start = time.perf_counter()
+            for _ in range(repetitions):
+                workloads.chain(nodes)
+            turns.append((time.perf_counter() - start) / repetitions / nodes)
+        seconds[nodes] = statistics.median(turns)
+    return seconds
+
+
+def part(name, rounds):
+    if name in RATIOS:
+        return ratio(name, rounds)
+    return {"memory": memory, "cost": lambda: cost(SIZES if tinygrad_edu.COMPILED else SIZES[:-1])}[name]()
+
+
+def in_a_process_of_its_own(name, rounds, **environment):
+    command = [sys.executable, __file__, "--part", name, "--rounds", str(rounds)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=os.environ | environment)
+    return json.loads(done.stdout)
+
+
+def duration(seconds):
+    unit, factor = ("ms", 1e3) if seconds >= 1e-3 else ("µs", 1e6)
+    return f"{seconds * factor:.3g} {unit}"
+
+
+def version(distribution):
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def machine():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        model = platform.processor() or platform.machine()
+    return f"{model}, {os.cpu_count()} cores, {platform.system()}, CPython {platform.python_version()}"
+
+
+def ratio_rows(names, rounds, **environment):
+    for name in names:
+        title, _, _, peers, wanted = RATIOS[name]
+        measured = in_a_process_of_its_own(name, rounds, **environment)
+        ours = measured["seconds"][OURS]
+        for peer in peers:
+            if peer in measured["skipped"]:
+                yield f"| {title} | {peer} | skipped: not installed | | | |"
+            elif peer in measured["seconds"]:
+                theirs = measured["seconds"][peer]
+                goal = f"{wanted} ×" if wanted and peer == peers[0] and not environment else ""
+                times = f"{duration(theirs)} | {duration(ours)} | {theirs / ours:.1f} ×"
+                yield f"| {title} | {peer} | {times} | {goal} |"
+
+
+def plot(costs, path):
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "tinygrad_edu"
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
+    for (engine, seconds), style in zip(costs.items(), ["o-", "s--"], strict=False):
+        axes.plot([int(n) for n in seconds], [s * 1e9 for s in seconds.values()], style, label=engine)
+    axes.set(xscale="log", yscale="log", xlabel="nodes in the graph", ylabel="nanoseconds per node")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def report(rounds):
+    kind = "compiled" if tinygrad_edu.COMPILED else "interpreted"
+    peers = {"micrograd", "autograd", "mygrad", "torch", "jax"}
+    versions = [f"{peer} {version(peer)}" for peer in sorted(peers) if version(peer)]
+    head = ["| workload | peer | peer | tinygrad_edu | ratio | to reach |", "|---|---|--:|--:|--:|--:|"]
+    yield "# Benchmarks\n"
+    yield "Written by `python benchmarks/run.py`; do not edit.\n"
+    yield f"- {machine()}, load {os.getloadavg()[0]:.1f} at the start"
+    yield f"- tinygrad_edu {tinygrad_edu.__version__}, {kind}"
+    yield f"- {', '.join(versions)}\n- medians of {rounds} turns\n"
+    yield f"## Side by side, {kind}\n"
+    yield from head
+    yield from ratio_rows(RATIOS, rounds)
+    yield "\nThe microgpt step is one program for all classes, with and without `dot` for weighted sums.\n"
+    if tinygrad_edu.COMPILED:
+        yield "## Side by side, interpreted\n"
+        yield from head
+        yield from ratio_rows(["tiny", "readme", "moons", "digits"], rounds, TINYGRAD_EDU_INTERPRETED="1")
+        yield ""
+    engines = {kind: {}}
+    if tinygrad_edu.COMPILED:
+        engines["interpreted"] = {"TINYGRAD_EDU_INTERPRETED": "1"}
+    yield "## Memory and size\n"
+    for engine, environment in engines.items():
+        size = in_a_process_of_its_own("memory", 1, **environment)
+        yield f"- {size:.0f} bytes for a node of a binary operation, {engine} (at most 200, compiled)"
+    costs = {
+        engine: in_a_process_of_its_own("cost", 1, **environment) for engine, environment in engines.items()
+    }
+    yield "\nBuilding, differentiating and freeing a graph, nanoseconds per node:\n"
+    yield f"| nodes | {' | '.join(costs)} |"
+    yield "|--:|" + "--:|" * len(costs)
+    for nodes in map(str, SIZES):
+        cells = [f"{seconds[nodes] * 1e9:.0f}" if nodes in seconds else "" for seconds in costs.values()]
+        yield f"| 10^{len(nodes) - 1} | {' | '.join(cells)} |"
+    yield "\n![Cost per node against the size of the graph](cost_per_node.svg)"
+    plot(costs, HERE / "cost_per_node.svg")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5, help="how often each engine has its turn (5)")
+    parser.add_argument("--part", choices=[*RATIOS, "memory", "cost"], help="measure and print one part only")
+    options = parser.parse_args()
+    if options.part:
+        print(json.dumps(part(options.part, options.rounds)))
+        return
+    lines = []
+    for line in report(options.rounds):
+        print(line, flush=True)
+        lines.append(line)
+    (HERE / "RESULTS.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
