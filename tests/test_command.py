@@ -108,7 +108,7 @@ def test_draw(tmp_path):
     shown = "".join(ElementTree.parse(tmp_path / "two.svg").getroot().itertext())
     assert "∂E_total/∂w₅" in shown
     assert "∂E_total/∂b₁" in shown
-    assert "Red-orange adds" in shown
+    assert "Orange raises the derivative" in shown
 
 
 @pytest.mark.parametrize(

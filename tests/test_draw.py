@@ -105,6 +105,36 @@ def test_a_value_used_twice_has_two_edges():
     assert drawing.source.count("n0 -> n1") == 2
 
 
+def test_two_derivatives_of_opposite_sign_do_not_cancel():
+    a, b = Value(3.0, "a"), Value(1.0, "b")
+    d = a - b
+    d.label = "d"
+    y = d**2
+    y.label = "y"
+    assert "dashed" not in draw(y, [a, b]).source
+
+
+def test_a_network_unrolled_over_many_steps_is_drawn_in_a_few_nodes():
+    w, u, h = Value(0.9, "w"), Value(0.1, "u"), Value(0.0, "h0")
+    for i in range(1, 301):
+        h = (w * h + u * Value(0.5, f"x{i}")).tanh()
+        h.label = f"h{i}"
+    drawing = draw(h, w)
+    shown = texts(drawing)
+    assert "h" in shown
+    assert "x" in shown
+    assert "300 Values" in shown
+    assert any("too many to read" in text for text in shown)
+    assert len(drawing.source.splitlines()) < 40
+
+
+def test_many_values_without_names_are_drawn_in_a_few_nodes():
+    y = Value(0.5)
+    for _ in range(3000):
+        y = (y + 0.1).sin()
+    assert len(draw(y).source.splitlines()) < 20
+
+
 def test_a_single_leaf():
     leaf = Value(3.0, "x")
     assert texts(draw(leaf, wrt=leaf)) == ["x", "data 3", "grad –", "∂x/∂x", "= 1"]
@@ -193,6 +223,12 @@ def test_no_engine_names_what_to_install(example, monkeypatch):
         draw(example["E_total"]).svg
 
 
+@pytest.mark.parametrize("call", [lambda E: draw(E, "w5"), lambda E: draw(3), lambda E: draw(E, [E, 2.0])])
+def test_what_is_no_value_is_refused(example, call):
+    with pytest.raises(TypeError, match="graphs are made of Values, not"):
+        call(example["E_total"])
+
+
 def test_wrt_outside_the_graph(example):
     with pytest.raises(ValueError, match="stranger is not in the graph of E_total"):
         draw(example["E_total"], wrt=Value(1.0, "stranger"))
@@ -209,6 +245,11 @@ def test_draw_dot_as_micrograd_calls_it(tmp_path):
     assert (tmp_path / "gout").read_text() == drawing.source
     with pytest.raises(ValueError, match="'LR' or 'TB'"):
         draw_dot(y, rankdir="up")
+    with pytest.raises(ValueError, match="cannot tell the format"):
+        draw_dot(y, format="bmp").render(tmp_path / "half")
+    assert not (tmp_path / "half").exists()
+    assert draw_dot(y).render(tmp_path / "a", format="dot", cleanup=True) == str(tmp_path / "a.dot")
+    assert not (tmp_path / "a").exists()
 
 
 def test_jupyter_shows_a_value_as_its_picture(example):

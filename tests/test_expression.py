@@ -294,7 +294,7 @@ REFUSED = [
     ("9**9**9**9", 5, "too large"),
     ("1/(x - x)", 2, "division by zero"),
     ("x*log(b)", 3, "log needs a positive argument"),
-    ("b**0.5", 2, "negative base"),
+    ("b**0.5", 2, "a negative number has whole powers only"),
     ("b**x", 2, "positive base"),
     ("sqrt(x - x)", 1, "slope"),
     ("x" * (LONGEST + 1), LONGEST + 1, "longer than 10,000"),

@@ -115,3 +115,13 @@ def test_all_that_is_public_is_described(module: Path) -> None:
 def test_the_public_names_exist_and_shadow_no_builtin() -> None:
     assert all(hasattr(tinygrad_edu, name) for name in tinygrad_edu.__all__)
     assert not set(tinygrad_edu.__all__) & set(dir(builtins))
+
+
+def test_the_design_names_every_module() -> None:
+    design = PACKAGE.parent / "docs" / "design.md"
+    if not design.exists():
+        pytest.skip("the documents stand beside the source only, and this is an installed package")
+    missing = [
+        top(module) for module in MODULES if f"`{top(module)}" not in design.read_text(encoding="utf-8")
+    ]
+    assert set(missing) <= {"__init__"}

@@ -13,7 +13,7 @@ from tinygrad_edu.draw.animate import animate
 from tinygrad_edu.draw.render import NoEngineError
 from tinygrad_edu.explain import explain
 from tinygrad_edu.expression import parse, parse_numbers
-from tinygrad_edu.graph import DETAILS, Detail
+from tinygrad_edu.graph import DETAILS, Detail, natural_detail
 from tinygrad_edu.names import UnknownNameError
 from tinygrad_edu.notation import formula
 from tinygrad_edu.three_layer import BIASES, WEIGHTS, worked_example
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return 130  # as shells do
     except (ValueError, OSError, UnknownNameError, NoEngineError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
@@ -112,8 +114,7 @@ def _subject(options: argparse.Namespace) -> tuple[Value, dict[str, Value], Deta
             root.label = "y" if "y" not in named else "result"
         named[root.label] = root
     root.backward()
-    has_names_inside = any(value.args for value in named.values() if value is not root)
-    return root, named, options.detail or ("named" if has_names_inside else "ops")
+    return root, named, options.detail or natural_detail(root)
 
 
 def _named(name: str, named: dict[str, Value]) -> Value:
@@ -172,13 +173,11 @@ def show_worked_example(options: argparse.Namespace) -> None:
     with_biases.train(1, LEARNING_RATE, biases=True)
     print(f"\nAll gradients first, then all updates, with learning rate {LEARNING_RATE}:")
     print("        before         gradient       after")
-    for parameter in WEIGHTS:
-        before, after = example[parameter], trained[parameter]
-        print(f"  {parameter}  {before.data:12.9f}  {before.grad:15.9f}  {after.data:12.9f}")
-    for parameter in BIASES:
-        print(
-            f"  {parameter}  {example[parameter].data:12.9f}  {example[parameter].grad:15.9f}   not trained"
-        )
+    for parameter in WEIGHTS | BIASES:
+        before = example[parameter]
+        after = f"{trained[parameter].data:.9f}" if parameter in WEIGHTS else "not trained"
+        row = f"  {parameter}  {before.data:12.9f}  {before.grad:15.9f}   {after}"
+        print(row.replace("-", "−"))
 
     print("\nThe error E_total:")
     print(f"  before training           {E_total.data:.9f}")

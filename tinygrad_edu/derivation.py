@@ -13,6 +13,7 @@ from tinygrad_edu.term import ATOM, SIGN, Term
 from tinygrad_edu.value import Value
 
 COLUMNS = 80
+MOST_FACTORS = 30
 
 
 class Equation(NamedTuple):
@@ -86,7 +87,9 @@ class Writer:
         return "[" + "; ".join("  ".join(row) for row in written) + "]"
 
     def product(self, factors: Sequence[str], times: str) -> list[str]:
-        """Return the factors of a product as pieces of an equation."""
+        """Return the factors of a product as pieces of an equation; of very many, the ends."""
+        if len(factors) > MOST_FACTORS:
+            factors = [*factors[: MOST_FACTORS // 2], self.words("…"), *factors[-MOST_FACTORS // 2 :]]
         return [factors[0], *(f"{times} {factor}" for factor in factors[1:])]
 
     def sum(self, amounts: Sequence[float]) -> list[str]:
@@ -174,6 +177,7 @@ def _lines(equations: Sequence[Equation]) -> list[str]:
         rows = [right]
         for signs in ("=", "+−", "·×"):
             rows = [part for row in rows for part in _broken(row, signs, room)]
+        rows = [part for row in rows for part in _wrapped(row, room)]
         starts = [f"  {left:{width}}"] + [" " * (width + 2)] * (len(rows) - 1)
         lines += [f"{start} {' '.join(row)}" for start, row in zip(starts, rows, strict=True)]
     return lines
@@ -184,9 +188,23 @@ def _broken(row: list[str], signs: str, room: int) -> list[list[str]]:
     if len(" ".join(row)) <= room:
         return [row]
     parts: list[list[str]] = [[]]
+    length = 0
     for piece in row:
-        full = len(" ".join([*parts[-1], piece])) > room
-        if parts[-1] and piece[0] in signs and (full or "·" not in signs):
+        length += 1 + len(piece)
+        if parts[-1] and piece[0] in signs and (length > room or "·" not in signs):
             parts.append([])
+            length = len(piece)
         parts[-1].append(piece)
     return parts
+
+
+def _wrapped(row: list[str], room: int) -> list[list[str]]:
+    """Break a formula that is too long for a line after a space, · or /, with four columns of indent."""
+    if len(" ".join(row)) <= room:
+        return [row]
+    lines = [""]
+    for word in re.findall(r"[^ ·/]*[ ·/]?", " ".join(row)):
+        if len((lines[-1] + word).rstrip()) > room:
+            lines.append("    ")
+        lines[-1] += word
+    return [[line.rstrip()] for line in lines]

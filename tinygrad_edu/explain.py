@@ -7,8 +7,10 @@ from typing import Any
 
 from tinygrad_edu import derivation
 from tinygrad_edu.derivation import Equation, Section, Writer
-from tinygrad_edu.graph import Detail, Edge, Graph, fold
+from tinygrad_edu.gradient import expect_values
+from tinygrad_edu.graph import Detail, Edge, Graph, fold, natural_detail
 from tinygrad_edu.layers import LayerGraph, layer_sections
+from tinygrad_edu.notation import written
 from tinygrad_edu.reasons import reasons
 from tinygrad_edu.value import Value, topological_order
 
@@ -77,14 +79,16 @@ class Explanation:
         names = self._graph.names
         writer = Writer(names if self.wrt in names else {**names, self.wrt: self.wrt.label or "x"}, latex)
         if self.root is self.wrt:
-            sections = [Section(f"{self._title(writer)}: it is the root itself.", [])]
+            sections = [Section(f"{self._title(writer)}: it is the same Value.", [])]
         elif not self.path_count:
-            sections = [Section(f"{self._title(writer)}: the one does not influence the other.", [])]
+            why = f"{names[self.root]} does not depend on {writer.names[self.wrt]}"
+            sections = [Section(f"{self._title(writer)}: {why}.", [])]
         elif self._graph.detail == "layer":
             sections = layer_sections(LayerGraph(self._graph, keep=[self.wrt]), self.wrt, writer)
         else:
-            sections = [self._chain_rule(writer), *self._definitions(writer), self._factors(writer)]
-            sections += self._products(writer)
+            sections = [*self._definitions(writer), self._factors(writer)]
+            if self.path_count > 1 or len(self.paths[0]) > 1:
+                sections = [self._chain_rule(writer), *sections, *self._products(writer)]
             if self.path_count > 1:
                 sections.append(self._backward_pass(writer))
         sections += [Section(reason, []) for reason in self.reasons[:MOST_REASONS]]
@@ -158,7 +162,13 @@ class Explanation:
                 right = [f"= {form}" for form in forms if form != value]
                 yield Equation(self._partial(edge, writer), [*right, f"= {value}"])
 
-        return _section("The factors, as formulas and in numbers:", equations())
+        one = len(self.steps) == 1
+        title = (
+            "The derivative, as a formula and in numbers:"
+            if one
+            else "The factors, as formulas and in numbers:"
+        )
+        return _section(title, equations())
 
     def _products(self, writer: Writer) -> list[Section]:
         """The numbers multiplied along each path, and then added up."""
@@ -196,7 +206,7 @@ class Explanation:
                     symbols.append(f"{sign} {symbol}")
                     numbers.append(f"{sign} {number}")
                 terms = writer.sum([adjoint[edge.target] * edge.slope for edge in edges])
-                right = [*symbols, *numbers, *(terms if len(edges) > 1 else [])]
+                right = [*symbols, *numbers, *(terms if len(edges) > 1 and terms != numbers else [])]
                 value = f"= {writer.number(adjoint[node])}"
                 yield Equation(writer.partial(names[root], names[node]), [*right, value])
 
@@ -221,20 +231,34 @@ def _section(title: str, equations: Iterable[Equation]) -> Section:
     return Section(title, listed[:MOST_EQUATIONS])
 
 
+def _expect_current(root: Value) -> None:
+    """Raise an error if a Value is not what its arguments give now: formulas and slopes would disagree."""
+    for value in topological_order(root):
+        if value.op is not None:
+            now = value.op.value(*[arg.data for arg in value.args])
+            if now != value.data and now == now:
+                name = written(value)[:40]
+                raise ValueError(
+                    f"data was assigned after {name} was computed from it: call forward() on the root first"
+                )
+
+
 def explain(
-    root: Value, wrt: Value, detail: Detail = "named", learning_rate: float | None = None
+    root: Value, wrt: Value, detail: Detail | None = None, learning_rate: float | None = None
 ) -> Explanation:
     """Explain the derivative of ``root`` with respect to ``wrt``: the chain rule, written out.
 
     Args:
         root: the Value that is differentiated.
         wrt: the Value with respect to which.
-        detail: how fine, as for ``draw``: "named" goes from one labelled Value to the next, "ops" through
-            every operation, "neuron" from neuron to neuron, "layer" from layer to layer.
+        detail: how fine: "named" goes from one labelled Value to the next, "ops" through every operation,
+            "neuron" from neuron to neuron, "layer" from layer to layer. If None, "named" where Values
+            between the leaves and the root have labels, else "ops".
         learning_rate: also show the update w⁺ = w − learning_rate · ∂root/∂w.
 
     Raises:
-        ValueError: for another ``detail``.
+        TypeError: if ``root`` or ``wrt`` is not a Value.
+        ValueError: for another ``detail``, or if data was assigned and ``root.forward()`` not called.
 
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
     >>> net = w * x
@@ -252,4 +276,6 @@ def explain(
     Multiplied:
       ∂out/∂w = 0.419974342 × 2 = 0.839948683
     """
-    return Explanation(root, wrt, detail, learning_rate)
+    expect_values("explain(root, wrt) takes", root, wrt)
+    _expect_current(root)
+    return Explanation(root, wrt, detail or natural_detail(root), learning_rate)

@@ -28,9 +28,7 @@ def gradient(root: Value, wrt: Value | Iterable[Value]) -> Value | list[Value]:
     (27.0, 18.0, 6.0)
     """
     sources = list(wrt) if isinstance(wrt, Iterable) else [wrt]
-    for value in (root, *sources):
-        if not isinstance(value, Value):
-            raise TypeError(f"gradient(root, wrt) takes Values, not {type(value).__name__} {value!r:.40}")
+    expect_values("gradient(root, wrt) takes", root, *sources)
     order = topological_order(root)
     adjoint = adjoints(root, order, symbolic_slopes, sources)
     known = set(order)
@@ -44,6 +42,13 @@ def gradient(root: Value, wrt: Value | Iterable[Value]) -> Value | list[Value]:
         known.add(derivative)
         derivatives.append(derivative)
     return derivatives[0] if isinstance(wrt, Value) else derivatives
+
+
+def expect_values(what: str, *values: object) -> None:
+    """Raise a TypeError that begins with ``what`` unless all are Values."""
+    for value in values:
+        if not isinstance(value, Value):
+            raise TypeError(f"{what} Values, not {type(value).__name__} {repr(value)[:40]}")
 
 
 def numeric_slopes(value: Value) -> tuple[float, ...]:

@@ -1,13 +1,14 @@
 """Questions about a graph: which Values a reader wants to see, and the ways from one to another."""
 
 import re
+from collections import Counter
 from collections.abc import Collection
 from functools import cached_property
 from itertools import count
 from operator import itemgetter
 from typing import Any, Literal, get_args
 
-from tinygrad_edu.gradient import adjoints, numeric_slopes, symbolic_slopes
+from tinygrad_edu.gradient import adjoints, expect_values, numeric_slopes, symbolic_slopes
 from tinygrad_edu.notation import Names, number, written
 from tinygrad_edu.term import Term, one_line
 from tinygrad_edu.value import Value, topological_order
@@ -75,14 +76,20 @@ class Graph:
     def names(self) -> dict[Value, str]:
         """A name for every visible Value: its label, the number of a constant, or else v1, v2, ….
 
-        The numbering is that of the literature on automatic differentiation.
+        The latter are customary in the literature on automatic differentiation. Where labels are alike,
+        as they are for the examples of a batch, the second gets a (2), and so on.
         """
-        names = {node: one_line(node.label) for node in self.nodes}
-        taken = {*names.values()}
+        labels = {node: one_line(node.label) for node in self.nodes}
+        taken = {*labels.values()}
         free = (name for i in count(1) if (name := f"v{i}") not in taken)
-        for node, name in names.items():
-            if not name:
+        names: dict[Value, str] = {}
+        seen: Counter[str] = Counter()
+        for node, label in labels.items():
+            seen[label] += 1
+            if not label:
                 names[node] = number(node.data) if node.is_constant else next(free)
+            else:
+                names[node] = label if seen[label] == 1 else f"{label} ({seen[label]})"
         return names
 
     @property
@@ -106,6 +113,20 @@ class Graph:
             for edge in self.outgoing[node]:
                 adjoint[node] += adjoint[edge.target] * edge.slope
         return adjoint
+
+    @cached_property
+    def depth(self) -> dict[Value, int]:
+        """How many edges the longest way from a leaf to each visible Value has."""
+        depth = dict.fromkeys(self.nodes, 0)
+        for node in self.nodes:
+            for edge in self.outgoing[node]:
+                depth[edge.target] = max(depth[edge.target], depth[node] + 1)
+        return depth
+
+    @property
+    def span(self) -> int:
+        """How many ranks the edges cross together, which is what their layout costs."""
+        return sum(self.depth[edge.target] - self.depth[edge.source] for edge in self.edges)
 
     def flows(self, source: Value) -> dict[Edge, float]:
         """Return, for every edge on a way from ``source`` to the root, how much of ∂root/∂source it carries.
@@ -197,6 +218,7 @@ def fold(
         labels: show a graph without labels at "ops" whatever the detail.
 
     Raises:
+        TypeError: if ``root`` or what to keep is no Value but the name of one, say.
         ValueError: for another ``detail``, or if the graph has no such Value to keep.
 
     >>> from tinygrad_edu import Value
@@ -204,6 +226,7 @@ def fold(
     >>> [edge.slope for edge in fold((2 * x + 1) ** 2).edges]
     [28.0]
     """
+    expect_values("graphs are made of", root, *keep)
     order = topological_order(root)
     known = set(order)
     for value in keep:
@@ -235,3 +258,12 @@ def fold(
             sources = [value for value in below if value is not target and value in visible]
             edges += [Edge(source, target, slopes[source], between) for source in sources]
     return Graph(root, [value for value in order if value in visible], edges, detail)
+
+
+def natural_detail(root: Value) -> Detail:
+    """Return "named" if Values between the leaves and the root have labels, else "ops".
+
+    With labels on leaves and root only, "named" would show no step in between.
+    """
+    named = any(value.label and value.args and value is not root for value in topological_order(root))
+    return "named" if named else "ops"

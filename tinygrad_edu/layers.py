@@ -10,6 +10,8 @@ from tinygrad_edu.graph import Edge, Graph
 from tinygrad_edu.term import one_line
 from tinygrad_edu.value import Value
 
+COARSEST = 2
+
 
 class Layer:
     """Values of one layer, such as out_h1, out_h2, ….
@@ -54,7 +56,9 @@ class LayerGraph:
     """The layers of a graph, and the edges between them.
 
     Two Values are in one layer if their labels differ in the final number only and both are as many
-    steps from the leaves. ``keep`` stay apart.
+    steps from the leaves. The root and ``keep`` stay apart. For graphs that are crowded even so, such as
+    a network unrolled over many steps, ``coarseness`` 1 drops the second condition and takes Values
+    without a label together, and 2 takes all others together.
 
     >>> from tinygrad_edu import worked_example
     >>> from tinygrad_edu.graph import fold
@@ -63,22 +67,25 @@ class LayerGraph:
     ['target_o', 'i', 'out_h', 'out_o', 'E_total']
     """
 
-    def __init__(self, graph: Graph, keep: Collection[Value] = ()) -> None:
+    def __init__(self, graph: Graph, keep: Collection[Value] = (), coarseness: int = 0) -> None:
         self.graph = graph
-        depth = dict.fromkeys(graph.nodes, 0)
-        for node in graph.nodes:
-            for edge in graph.outgoing[node]:
-                depth[edge.target] = max(depth[edge.target], depth[node] + 1)
+        self.coarseness = coarseness
         members: dict[tuple[object, int], list[Value]] = {}
         for node in graph.nodes:
             numbered = re.fullmatch(r"(.*?\D)\d+", node.label)
-            apart = node in keep or node is graph.root
-            stem: object = numbered[1] if numbered and not apart else node
-            members.setdefault((stem, depth[node]), []).append(node)
-        # An edge always leads to a greater depth, so this order too has arguments before results.
+            stem: object = numbered[1] if numbered else node
+            if coarseness > 0 and not node.label:
+                stem = "without a name"
+            if coarseness == COARSEST:
+                stem = "all others"
+            if node in keep or node is graph.root:
+                stem = node
+            members.setdefault((stem, 0 if coarseness else graph.depth[node]), []).append(node)
+        # An edge leads to a greater depth, so that this order too has arguments before results.
+        ordered = sorted(members.items(), key=lambda member: max(graph.depth[value] for value in member[1]))
         self.nodes = [
-            Layer(graph.names[values[0]] if len(values) == 1 else one_line(str(stem)), values)
-            for (stem, _), values in sorted(members.items(), key=lambda member: member[0][1])
+            Layer(graph.names[values[0]] if len(values) == 1 else _common(str(stem)), values)
+            for (stem, _), values in ordered
         ]
         self.layer_of = {value: layer for layer in self.nodes for value in layer.values}
         between: dict[tuple[Layer, Layer], list[Edge]] = {}
@@ -86,6 +93,12 @@ class LayerGraph:
             ends = self.layer_of[edge.source], self.layer_of[edge.target]
             between.setdefault(ends, []).append(edge)
         self.edges = [LayerEdge(source, target, edges) for (source, target), edges in between.items()]
+
+    @property
+    def span(self) -> int:
+        """How many ranks the edges cross together, which is what their layout costs."""
+        place = {layer: i for i, layer in enumerate(self.nodes)}
+        return sum(abs(place[edge.target] - place[edge.source]) for edge in self.edges)
 
     @cached_property
     def outgoing(self) -> dict[Layer, list[LayerEdge]]:
@@ -99,6 +112,11 @@ class LayerGraph:
         """Return the edges on the ways from ``source`` to the root, the root's first."""
         flows = self.graph.flows(source)
         return [edge for edge in self.edges if any(part in flows for part in edge.edges)][::-1]
+
+
+def _common(stem: str) -> str:
+    """Return what labels have in common as a name; out_h2n1, out_h2n2, … are those of layer out_h2."""
+    return one_line(re.sub(r"(\d)n$", r"\1", stem))
 
 
 def layer_sections(layers: LayerGraph, wrt: Value, writer: Writer) -> list[Section]:
@@ -129,8 +147,10 @@ def layer_sections(layers: LayerGraph, wrt: Value, writer: Writer) -> list[Secti
             rows.append(
                 Equation(writer.partial(root.name, layer.name), [*right, f"= {writer.matrix([adjoint])}"])
             )
-    title = f"From layer to layer, from {source.name} to {root.name}. Each matrix has a row for every Value"
-    title += " above the line and a column for every one below:"
+    title = (
+        f"From layer to layer, from {source.name} to {root.name}. The matrix ∂a/∂b has a row for every Value"
+    )
+    title += " of a and a column for every one of b:"
     return [
         Section(title, factors),
         Section("Backpropagation multiplies them, the root's first:", rows),

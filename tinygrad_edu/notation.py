@@ -62,7 +62,7 @@ def written(value: Value, names: Names = NO_NAMES, *, latex: bool = False, numbe
         return term(latex_name(name) if latex else name)
     if name or not value.args:
         text = number(value.data, latex)
-        return term(text, SIGN if text[0] in "-−" else PRODUCT if "cdot" in text else ATOM)
+        return term(text, SIGN if text[0] in "-−" else PRODUCT if "e" in text or "cdot" in text else ATOM)
     return formula(value, names, latex=latex, numbers=numbers)
 
 

@@ -127,7 +127,7 @@ def _power(exponent: float) -> Op:
         latex=f"{{0:5}}^{{{{{digits}}}}}",
         binding=POWER,
         symbol=f"**{digits}",
-        domain="a negative base needs a whole exponent, and 0 one that is not negative",
+        domain="0 has no negative powers, and a negative number has whole powers only",
         samples=ANYWHERE if whole else POSITIVE,
         parameter=exponent,
     )

@@ -57,7 +57,7 @@ def _flat(value: Value, graph: Graph) -> str:
     name = graph.names.get(value) or written(value)[:60]
     at = f"at {graph.names.get(argument) or written(argument)[:60]} = {number(argument.data)}"
     if value.op in (ops.sigmoid, ops.tanh) and abs(slope) < SMALL:
-        return f"{name} is saturated: {at} its slope is only {slope:.6g}."
+        return f"{name} is saturated: {at} its slope is " + (f"only {slope:.6g}." if slope else "0.")
     if value.op is ops.relu and slope == 0:
         return f"{name} is off: {at} the ReLU passes nothing on, its slope is 0."
     return ""

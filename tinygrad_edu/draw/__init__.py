@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from tinygrad_edu.draw import dot, render
 from tinygrad_edu.draw.view import layer_view, view
 from tinygrad_edu.graph import DETAILS, Detail, Graph, fold
-from tinygrad_edu.layers import LayerGraph
+from tinygrad_edu.layers import COARSEST, LayerGraph
 from tinygrad_edu.value import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MOST_NODES = 300  # more cannot be read
-LEGEND = "Red-orange adds to the derivative, blue takes from it: the wider, the more; dashed: nothing."
-LEGEND += "\nA number on an edge is the local derivative of its head with respect to its tail."
+MOST_NODES, MOST_SPAN = 300, 10_000  # more cannot be read, or takes long to lay out
+LEGEND = "Orange raises the derivative, blue lowers it; the wider, the more; dashed: by nothing.\n"
+LEGEND += "The number on an arrow is ∂(where it ends)/∂(where it starts); between layers, the size\n"
+LEGEND += "of the matrix of such derivatives, and its norm."
 
 
 class Drawing:
@@ -78,12 +79,29 @@ class DotDrawing(Drawing):
         super().__init__(source)
         self.format = format
 
-    def render(self, filename: str | os.PathLike[str] = "Digraph.gv") -> str:
-        """Write the DOT text to ``filename`` and the picture to ``filename.format``; return the latter."""
+    def render(
+        self,
+        filename: str | os.PathLike[str] = "Digraph.gv",
+        *,
+        format: str | None = None,
+        cleanup: bool = False,
+    ) -> str:
+        """Write the picture to ``filename.format`` and the DOT text to ``filename``; return the former.
+
+        Args:
+            filename: where the DOT text goes.
+            format: svg, png, pdf, …; that of ``draw_dot`` if None.
+            cleanup: leave the DOT text away.
+
+        Raises:
+            ValueError, OSError, NoEngineError: as ``save`` does; nothing is written then.
+        """
         from tinygrad_edu.files import write_whole
 
-        write_whole(filename, self.source.encode())
-        return str(self.save(f"{os.fspath(filename)}.{self.format}"))
+        picture = self.save(f"{os.fspath(filename)}.{format or self.format}")
+        if not cleanup:
+            write_whole(filename, self.source.encode())
+        return str(picture)
 
 
 def draw(
@@ -131,7 +149,10 @@ def draw(
         captions = [f"{size} are too many to read: drawn at detail={coarser!r}"]
         graph = fold(root, coarser, keep=sources, labels=False)
     if graph.detail == "layer":
-        nodes, lines = layer_view(LayerGraph(graph, keep=sources), sources)
+        layers = LayerGraph(graph, keep=sources)
+        while layers.coarseness < COARSEST and _is_crowded(layers):
+            layers = LayerGraph(graph, keep=sources, coarseness=layers.coarseness + 1)
+        nodes, lines = layer_view(layers, sources)
     else:
         nodes, lines = view(graph, sources, constants)
     if legend:
@@ -139,8 +160,9 @@ def draw(
     return Drawing(dot.source(nodes, lines, rankdir, "\n".join(captions)))
 
 
-def _is_crowded(graph: Graph) -> bool:
-    return len(graph.nodes) > MOST_NODES or len(graph.edges) > 150 + 2 * len(graph.nodes)
+def _is_crowded(graph: Graph | LayerGraph) -> bool:
+    nodes, edges = len(graph.nodes), len(graph.edges)
+    return nodes > MOST_NODES or edges > 150 + 2 * nodes or graph.span > MOST_SPAN
 
 
 def draw_dot(root: Value, format: str = "svg", rankdir: Literal["LR", "TB"] = "LR") -> DotDrawing:

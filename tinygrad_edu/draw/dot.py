@@ -19,7 +19,7 @@ def subscripted(text: str) -> str:
     >>> subscripted("w5"), subscripted("out_o1"), subscripted("x2y"), subscripted("v1 = w5·i1")
     ('w₅', 'out_o₁', 'x2y', 'v₁ = w₅·i₁')
     """
-    return re.sub(r"(?<=[A-Za-z])\d+\b", lambda number: number[0].translate(SUBSCRIPT), text)
+    return re.sub(r"(?<=[A-Za-z])[0-9]+(?![A-Za-z0-9_])", lambda number: number[0].translate(SUBSCRIPT), text)
 
 
 def escaped(text: str) -> str:

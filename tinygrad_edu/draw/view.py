@@ -71,11 +71,11 @@ def layer_view(layers: LayerGraph, wrt: Sequence[Value] = ()) -> View:
 
 
 def _flows(graph: Graph, wrt: Sequence[Value]) -> dict[Edge, float]:
-    """Return how much of the derivatives with respect to all of ``wrt`` together each edge carries."""
+    """Return how much each edge carries, of several derivatives of the one that it serves most."""
     flows: dict[Edge, float] = {}
     for value in wrt:
         for edge, amount in graph.flows(value).items():
-            flows[edge] = flows.get(edge, 0.0) + amount
+            flows[edge] = max(flows.get(edge, 0.0), amount, key=abs)
     return flows
 
 
@@ -109,7 +109,8 @@ def _product(graph: Graph, wrt: Value, names: dict[Value, str]) -> str:
     if count > MOST_PATHS:
         lines.append(f"the sum of {count:,} paths")
     elif wrt is not graph.root:
-        products = [" × ".join(map(_factor, reversed(path))) for path in graph.paths(wrt, MOST_PATHS)]
+        paths = graph.paths(wrt, MOST_PATHS)
+        products = [" × ".join(map(_factor, reversed(path))) for path in paths if count > 1 or len(path) > 1]
         lines += [f"{sign} {product}" for sign, product in zip("=+++", products, strict=False)]
     return "\n".join([*lines, f"= {digits(graph.adjoint[wrt])}"])
 
