@@ -260,6 +260,19 @@ def test_saving_and_loading_is_exact(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["model.json"]
 
 
+def test_a_file_of_another_model_is_refused(tmp_path):
+    path = tmp_path / "model.json"
+    MLP(2, [3, 1], "tanh").save(path)
+    model = MLP(2, [3, 1], "relu")
+    before = model.state_dict()
+    with pytest.raises(ValueError, match=r"is of MLP\(2, .*'tanh'\), and this is MLP\(2, \[3, 1\]\)$"):
+        model.load(path)
+    assert model.state_dict() == before
+    Custom().save(path)  # has no repr of its own
+    assert json.loads(path.read_text())["model"] == "Custom()"
+    Custom().load(path)
+
+
 def test_copies_and_pickles_are_independent():
     model = MLP(2, [3, 1], bias="shared", seed=1)
     for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
@@ -327,7 +340,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, content):
 
 def test_states_of_the_wrong_kind(tmp_path):
     path = tmp_path / "model.json"
-    path.write_text('{"state": [1, 2]}')
+    path.write_text('{"model": "MLP(2, [1])", "state": [1, 2]}')
     with pytest.raises(ValueError, match="the state is a dictionary of numbers by name, not list"):
         MLP(2, [1]).load(path)
 

@@ -1,5 +1,6 @@
 """Training: the worked example, stopping, resuming, and what happens when it goes wrong."""
 
+import contextlib
 import json
 import math
 import random
@@ -126,6 +127,9 @@ def test_metrics():
     logits = [Value(0.0), Value(2.0), Value(1.0)]
     assert (accuracy(logits, 1), accuracy(logits, 2), accuracy(logits, [0.0, 1.0, 0.0])) == (1.0, 0.0, 1.0)
     assert (accuracy(Value(-0.2).sigmoid(), 1), accuracy(Value(0.2).sigmoid(), 1)) == (0.0, 1.0)
+    for output in (Value(0.2), [Value(0.2)]):  # a list of one is as good as the one
+        assert (accuracy(output, [1.0]), accuracy(output, [0.0])) == (1.0, 0.0)
+        assert (accuracy(output, 1), accuracy(output, 0), accuracy(output, -1)) == (1.0, 0.0, 0.0)
     model = MLP(2, [4, 1], "tanh", seed=0)
     history = quick(model, xor(), epochs=1, metric="accuracy", validation=xor())
     assert list(history) == ["loss", "accuracy", "validation_loss", "validation_accuracy"]
@@ -139,12 +143,45 @@ def test_metrics():
 
 def test_norms_of_layers():
     model = MLP(2, [3, 1], seed=1)
-    history = quick(model, xor(), epochs=2, callbacks=[record_norms])
+    gradients = []
+
+    def keep_gradients(training):
+        gradients[:] = [p.grad for p in model.layers[1].parameters()]
+
+    history = quick(model, xor(), epochs=2, callbacks=[record_norms, keep_gradients])
     names = ["weights of layers.0", "gradients of layers.0", "weights of layers.1", "gradients of layers.1"]
     assert list(history) == ["loss", *names]
     last = model.layers[1].parameters()
-    assert history["weights of layers.1"][-1] == pytest.approx(math.sqrt(sum(p.data**2 for p in last)))
-    assert history["gradients of layers.1"][-1] == pytest.approx(math.sqrt(sum(p.grad**2 for p in last)))
+    assert history["weights of layers.1"][-1] == pytest.approx(math.hypot(*[p.data for p in last]))
+    assert history["gradients of layers.1"][-1] == pytest.approx(math.hypot(*gradients))
+
+
+def test_norms_are_those_of_the_last_batch_for_frozen_parameters_too():
+    model = MLP(2, [3, 1], "tanh", seed=1)
+    frozen = SGD(model.layers[1].parameters(), 0.0)
+    history = quick(model, xor(), optimizer=frozen, epochs=3, callbacks=[record_norms])
+    assert len(set(history["gradients of layers.0"])) == 1
+
+
+@pytest.mark.parametrize("ending", ["all epochs done", "stop", "interrupted", "diverged"])
+def test_no_gradient_is_left_behind(ending):
+    def stop(training):
+        if ending == "interrupted":
+            signal.raise_signal(signal.SIGINT)
+        if ending == "diverged":
+            model.layers[0].neurons[0].w[0].data = math.nan
+        return ending == "stop"
+
+    model, scale = MLP(2, [3, 1], "tanh", seed=1), Value(1.0)
+
+    def loss(output, target):
+        return (output * scale - target) ** 2
+
+    optimizer = SGD([*model.parameters(), scale], 0.1)
+    with pytest.raises(DivergedError) if ending == "diverged" else contextlib.nullcontext():
+        history = quick(model, xor(), loss, optimizer, epochs=2, callbacks=[stop])
+        assert history.stopped == ending
+    assert {parameter.grad for parameter in optimizer.parameters} == {0.0}
 
 
 def test_gradients_vanish_in_a_deep_sigmoid_network():
@@ -324,6 +361,39 @@ def test_resuming_gives_the_same_losses_as_no_interruption(tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["run.json", "whole.json"]
 
 
+def test_a_learning_rate_that_a_callback_changes_is_resumed(tmp_path):
+    def halve(training):
+        training.optimizer.learning_rate *= 0.5
+
+    def run(epochs, history=None):
+        callbacks = [checkpoint(tmp_path / "run.json"), halve]
+        return quick(model, xor(), optimizer=optimizer, epochs=epochs, callbacks=callbacks, history=history)
+
+    model = MLP(2, [3, 1], "tanh", seed=1)
+    optimizer = Adam(model.parameters(), 0.1)
+    run(3)
+    whole = run(6, resume(tmp_path / "run.json", model, optimizer))
+    model = MLP(2, [3, 1], "tanh", seed=1)
+    optimizer = Adam(model.parameters(), 0.1)
+    assert run(6) == whole
+    assert optimizer.learning_rate == 0.1 * 0.5**6
+
+
+def test_a_checkpoint_holds_what_callbacks_after_it_record(tmp_path):
+    path = tmp_path / "run.json"
+
+    def run(epochs, callbacks, history=None):
+        model = MLP(2, [3, 1], seed=1)
+        optimizer = Adam(model.parameters(), 0.1)
+        history = history and resume(path, model, optimizer)
+        return quick(model, xor(), optimizer=optimizer, epochs=epochs, callbacks=callbacks, history=history)
+
+    callbacks = [checkpoint(path), lambda training: training.history.epochs == 2, record_norms]
+    stopped = run(5, callbacks)
+    assert {len(numbers) for numbers in stopped.values()} == {2}
+    assert run(5, callbacks, stopped) == run(5, [record_norms])
+
+
 def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path):
     path = tmp_path / "run.json"
     model, optimizer, options = setting(path)
@@ -338,11 +408,19 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path):
             resume(path, model, optimizer)
         assert (model.state_dict(), optimizer.state_dict()) == before
 
+    broken = good["optimizer"] | {"mean": [math.nan] * 21}
+    refused(good | {"model": "MLP(2, [5, 1])"}, r"run.json is of MLP\(2, \[5, 1\]\), and this is MLP.*'tanh'")
+    refused(good | {"optimizer": broken}, "mean is not a list of finite numbers")
+    refused(good | {"history": {}}, "its history is not lists of numbers, the loss among them")
+    refused(good | {"history": {"loss": ["a"]}}, "its history is not lists of numbers")
+    refused(good | {"history": good["history"] | {"loss": [1.0]}}, "not as many numbers under each name")
     refused(good | {"state": {}}, "the state does not fit MLP.*missing")
     refused(good | {"optimizer": SGD([Value(1.0)]).state_dict()}, "the state is of 'SGD'")
     refused(good | {"history": [1, 2]}, "its history is not lists of numbers")
     refused(good | {"history": {"loss": 1.0}}, "its history is not lists of numbers")
-    refused({"state": good["state"]}, "has no 'optimizer' and no 'history': is it the right file")
+    refused(
+        {"state": good["state"]}, "has no 'model' and no 'optimizer' and no 'history': is it the right file"
+    )
 
 
 def test_callbacks_check_their_arguments(tmp_path):

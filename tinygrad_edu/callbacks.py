@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tinygrad_edu import files
-from tinygrad_edu.module import Module
+from tinygrad_edu.module import Module, read_saved
 from tinygrad_edu.optim import Optimizer
 from tinygrad_edu.value import Value
 
@@ -85,8 +85,29 @@ def record_norms(training: Training) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """What ``checkpoint`` returns."""
+
+    path: str | os.PathLike[str]
+    every: int
+
+    def __call__(self, training: Training) -> None:
+        """Write the file, if its turn has come."""
+        if training.history.epochs % self.every == 0:
+            content = {
+                "model": repr(training.model),
+                "state": training.model.state_dict(),
+                "optimizer": training.optimizer.state_dict(),
+                "history": training.history,
+            }
+            files.write_json(self.path, content)
+
+
 def checkpoint(path: str | os.PathLike[str], every: int = 1) -> Callback:
     """Return a callback that writes model, optimiser and history to a file, whole, for ``resume``.
+
+    It runs after all other callbacks, so that what they record or change is in the file.
 
     Args:
         path: the file; it is replaced each time.
@@ -97,18 +118,7 @@ def checkpoint(path: str | os.PathLike[str], every: int = 1) -> Callback:
     """
     if every < 1:
         raise ValueError(f"every is at least 1 epoch, not {every}")
-
-    def checkpoint(training: Training) -> None:
-        if training.history.epochs % every == 0:
-            content = {
-                "model": repr(training.model),
-                "state": training.model.state_dict(),
-                "optimizer": training.optimizer.state_dict(),
-                "history": training.history,
-            }
-            files.write_json(path, content)
-
-    return checkpoint
+    return Checkpoint(path, every)
 
 
 def resume(path: str | os.PathLike[str], model: Module, optimizer: Optimizer) -> History:
@@ -120,10 +130,13 @@ def resume(path: str | os.PathLike[str], model: Module, optimizer: Optimizer) ->
         OSError: if the file cannot be read.
         ValueError: if it is no checkpoint, or does not fit; model and optimiser are as they were.
     """
-    content = files.read_json(path, keys=("state", "optimizer", "history"))
+    content = read_saved(path, model, "optimizer", "history")
     history = content["history"]
-    if not isinstance(history, dict) or not all(isinstance(numbers, list) for numbers in history.values()):
-        raise ValueError(f"{path} is no checkpoint: its history is not lists of numbers")
+    columns = [*history.values()] if isinstance(history, dict) and "loss" in history else [None]
+    if not all(isinstance(numbers, list) and all(map(files.is_number, numbers)) for numbers in columns):
+        raise ValueError(f"{path} is no checkpoint: its history is not lists of numbers, the loss among them")
+    if len({len(numbers) for numbers in columns}) > 1:
+        raise ValueError(f"{path} is no checkpoint: its history has not as many numbers under each name")
     before = optimizer.state_dict()
     optimizer.load_state_dict(content["optimizer"])
     try:

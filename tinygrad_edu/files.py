@@ -1,8 +1,10 @@
 """Files that are read with a clear error and written whole or not at all."""
 
 import json
+import math
 import os
 import threading
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +68,11 @@ def read_json(path: str | os.PathLike[str], keys: tuple[str, ...]) -> dict[str, 
     if missing:
         raise ValueError(f"{path} has no {' and no '.join(map(repr, missing))}: is it the right file?")
     return dict(content)
+
+
+def is_number(item: Any) -> bool:
+    """Return whether something, read from a file or given by a user, is a finite number and no bool."""
+    try:
+        return isinstance(item, Real) and not isinstance(item, bool) and math.isfinite(item)
+    except OverflowError:  # a whole number larger than any float
+        return False

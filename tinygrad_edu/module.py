@@ -30,6 +30,9 @@ class Module:
         """Return what the Module makes of its inputs."""
         raise NotImplementedError(f"{type(self).__name__} needs a method __call__(self, x)")
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def named_parameters(self) -> dict[str, Value]:
         """Return the parameters by the way to them, as in "layers.0.neurons.1.w.0"; a shared one once."""
         names: dict[Value, str] = {}
@@ -98,10 +101,29 @@ not known: layers.0.neurons.0.w.1
         """Set the parameters to those that ``save`` wrote.
 
         Raises:
-            ValueError: if the file is not such a file, or does not fit; the Module is as it was.
+            ValueError: if the file is not such a file, or is of another Module; this one is as it was.
             OSError: if the file cannot be read.
         """
-        self.load_state_dict(files.read_json(path, keys=("state",))["state"])
+        self.load_state_dict(read_saved(path, self)["state"])
+
+
+def read_saved(path: str | os.PathLike[str], model: Module, *keys: str) -> dict[str, Any]:
+    """Read a file in which a Module was saved, with more entries perhaps.
+
+    Args:
+        path: the file.
+        model: what must have been saved in it. Numbers that fit are not enough: the parameters of a
+            network of tanh mean something else in one of relu.
+        keys: the other entries that it must have.
+
+    Raises:
+        ValueError: if the file is not such a file, or is of another Module.
+        OSError: if the file cannot be read.
+    """
+    content = files.read_json(path, keys=("model", "state", *keys))
+    if content["model"] != repr(model):
+        raise ValueError(f"{path} is of {content['model']}, and this is {model}")
+    return content
 
 
 def _find_parameters(name: str, item: Any, names: dict[Value, str]) -> None:

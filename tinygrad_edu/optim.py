@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
+from tinygrad_edu.files import is_number
 from tinygrad_edu.value import Value
 
 Schedule = Callable[[int], float]
@@ -46,23 +47,27 @@ class Optimizer:
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError("an optimiser needs at least one parameter")
-        _expect_range("learning_rate", learning_rate, math.inf)
+        self.learning_rate = learning_rate
         _expect_range("weight_decay", weight_decay, math.inf)
         self.weight_decay = weight_decay
         self.schedule = schedule
         self.steps = 0
-        self._base_rate = learning_rate
         self._memory = {name: [0.0] * len(self.parameters) for name in self.memory}
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the next step."""
-        return self._base_rate * (self.schedule(self.steps) if self.schedule else 1.0)
+        """η, which may be changed at any time; the schedule multiplies it."""
+        return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         _expect_range("learning_rate", rate, math.inf)
-        self._base_rate = rate
+        self._learning_rate = rate
+
+    @property
+    def step_size(self) -> float:
+        """The learning rate of the next step: η times the factor of the schedule."""
+        return self.learning_rate * (self.schedule(self.steps) if self.schedule else 1.0)
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
@@ -71,42 +76,49 @@ class Optimizer:
 
     def step(self) -> None:
         """Change every parameter according to its gradient."""
-        rate = self.learning_rate
+        size = self.step_size
         self.steps += 1
         for place, parameter in enumerate(self.parameters):
             gradient = parameter.grad + self.weight_decay * parameter.data
-            parameter.data -= rate * self._direction(place, gradient)
+            parameter.data -= size * self._direction(place, gradient)
 
     def _direction(self, place: int, gradient: float) -> float:
-        """Return what the learning rate multiplies, for the parameter at ``place``."""
+        """Return what the step size multiplies, for the parameter at ``place``."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it updates")
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the optimiser remembers, as plain data."""
         memory = {name: list(numbers) for name, numbers in self._memory.items()}
-        return {"optimizer": type(self).__name__, "steps": self.steps, **memory}
+        return {
+            "optimizer": type(self).__name__,
+            "learning_rate": self.learning_rate,
+            "steps": self.steps,
+            **memory,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Remember what ``state_dict`` gave.
 
         Raises:
-            ValueError: if it is of another optimiser or of another number of parameters; the optimiser
-                is as it was.
+            ValueError: if it is of another optimiser or of another number of parameters, or damaged; the
+                optimiser is as it was.
         """
         name = type(self).__name__
         if not isinstance(state, Mapping):
             raise ValueError(f"the state is a dictionary, not {type(state).__name__}")
         if state.get("optimizer") != name:
             raise ValueError(f"the state is of {state.get('optimizer')!r}, and this is {name}")
-        if not isinstance(state.get("steps"), int):
-            raise ValueError(f"steps is a whole number, not {state.get('steps')!r}")
+        rate, steps = state.get("learning_rate"), state.get("steps")
+        _expect_range("learning_rate", rate, math.inf)
+        if type(steps) is not int or steps < 0:
+            raise ValueError(f"steps is a whole number of at least 0, not {steps!r}")
         memory = {key: state.get(key, []) for key in self.memory}
         for key, numbers in memory.items():
-            if not isinstance(numbers, list) or not all(isinstance(x, (int, float)) for x in numbers):
-                raise ValueError(f"{key} is not a list of numbers")
+            if not isinstance(numbers, list) or not all(map(is_number, numbers)):
+                raise ValueError(f"{key} is not a list of finite numbers")
             if len(numbers) != len(self.parameters):
                 raise ValueError(f"{name} has {len(self.parameters)} parameters, but {len(numbers)} {key}")
-        self.steps = state["steps"]
+        self.learning_rate, self.steps = state["learning_rate"], state["steps"]
         self._memory = {key: list(numbers) for key, numbers in memory.items()}
 
 
@@ -245,11 +257,11 @@ class AdamW(Adam):
 
     def step(self) -> None:
         """Shrink every parameter, then change it according to its gradient."""
-        rate = self.learning_rate
+        size = self.step_size
         self.steps += 1
         for place, parameter in enumerate(self.parameters):
-            parameter.data -= rate * self.weight_decay * parameter.data
-            parameter.data -= rate * self._direction(place, parameter.grad)
+            parameter.data -= size * self.weight_decay * parameter.data
+            parameter.data -= size * self._direction(place, parameter.grad)
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
@@ -299,10 +311,10 @@ def cosine_decay(steps: int, end: float = 0.0) -> Schedule:
     return lambda step: end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * min(step / steps, 1.0)))
 
 
-def _expect_range(name: str, number: float, end: float) -> None:
-    if not (0 <= number < end):
+def _expect_range(name: str, number: Any, end: float) -> None:
+    if not is_number(number) or not 0 <= number < end:
         upper = "" if math.isinf(end) else f" and less than {end:g}"
-        raise ValueError(f"{name} is at least 0{upper}, and finite, not {number}")
+        raise ValueError(f"{name} is at least 0{upper}, and finite, not {number!r}")
 
 
 def _expect_steps(steps: int) -> None:

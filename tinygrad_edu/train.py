@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tinygrad_edu import ops
-from tinygrad_edu.callbacks import Callback, History, Training
+from tinygrad_edu.callbacks import Callback, Checkpoint, History, Training
 from tinygrad_edu.datasets import split_places
-from tinygrad_edu.losses import LOSSES
+from tinygrad_edu.losses import LOSSES, as_list
 from tinygrad_edu.module import Module
 from tinygrad_edu.names import look_up
 from tinygrad_edu.op import DomainError
@@ -55,7 +55,8 @@ def fit(
 ) -> History:
     """Train a model, and return what was measured on the way.
 
-    Ctrl-C ends training early: the model keeps what it learnt, and the history is returned.
+    Ctrl-C ends training early: the model keeps what it learnt, and the history is returned. Afterwards
+    all gradients are 0, so that a ``backward()`` of your own starts afresh.
 
     Args:
         model: the network, or anything with parameters that maps inputs to outputs.
@@ -69,7 +70,7 @@ def fit(
         metric: "accuracy", or a function of outputs and target that returns a number, to be averaged.
         validation: examples to measure on but not to learn from, or which fraction of ``data`` to take.
         seed: what batches, and the fraction for validation, are drawn from.
-        callbacks: functions called with a ``Training`` after each epoch.
+        callbacks: functions called with a ``Training`` after each epoch, in their order, a checkpoint last.
         history: the history of earlier epochs, to go on from.
         progress: show a progress bar, in a terminal or a notebook.
 
@@ -97,7 +98,8 @@ def fit(
         if not isinstance(number, int) or number < least:
             raise ValueError(f"{name} is a whole number of at least {least}, not {number!r}")
     history = History() if history is None else history
-    training, callbacks = Training(model, optimizer, history), list(callbacks)
+    training = Training(model, optimizer, history)
+    callbacks = sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint))
 
     from tqdm.auto import tqdm  # heavier than all the rest of this module
 
@@ -108,7 +110,7 @@ def fit(
         try:
             while history.epochs < epochs:
                 for batch in _batches(examples, batch_size, f"{seed} {history.epochs}"):
-                    optimizer.zero_grad()
+                    _zero_grad(training)
                     measure.batch(model, batch).backward()
                     optimizer.step()
                     bar.update()
@@ -118,16 +120,18 @@ def fit(
                 numbers |= {f"validation_{name}": number for name, number in measure.take().items()}
                 history.record(**numbers)
                 bar.set_postfix({name: f"{number:.4g}" for name, number in numbers.items()}, refresh=False)
-                for callback in callbacks:
-                    if callback(training):
-                        history.stopped = getattr(callback, "__name__", type(callback).__name__)
-                        return history
+                stops = [callback for callback in callbacks if callback(training)]
+                if stops:
+                    history.stopped = getattr(stops[0], "__name__", type(stops[0]).__name__)
+                    return history
             history.stopped = "all epochs done"
         except KeyboardInterrupt:
             history.stopped = "interrupted"
         except DivergedError as error:
             error.args, error.history = (f"epoch {history.epochs + 1}: {error}",), history
             raise
+        finally:
+            _zero_grad(training)
     return history
 
 
@@ -191,6 +195,12 @@ class _Measure:
         return means
 
 
+def _zero_grad(training: Training) -> None:
+    """Set all gradients to 0, those of parameters that only the model or only the optimiser holds too."""
+    training.model.zero_grad()
+    training.optimizer.zero_grad()
+
+
 def _pairs(data: Examples) -> Examples:
     examples = list(data)
     if not examples:
@@ -214,14 +224,16 @@ def predicted_class(output: Any) -> int:
 
     Args:
         output: a list with one number for each class, of which the largest counts; or a single output,
-            which says 1 if it is positive, or more than a half where it comes out of a sigmoid, else 0.
+            alone or in a list, which says 1 if it is positive, or more than a half where it comes out of
+            a sigmoid, else 0.
 
     >>> predicted_class([0.1, 2.0, -1.0]), predicted_class(Value(0.2)), predicted_class(Value(-1.0).sigmoid())
     (1, 1, 0)
     """
-    if hasattr(output, "__len__"):
-        return max(range(len(output)), key=lambda place: float(output[place]))
-    return int(float(output) > (0.5 if getattr(output, "op", None) is ops.sigmoid else 0.0))
+    scores = as_list(output)
+    if len(scores) > 1:
+        return max(range(len(scores)), key=lambda place: float(scores[place]))
+    return int(float(scores[0]) > (0.5 if getattr(scores[0], "op", None) is ops.sigmoid else 0.0))
 
 
 def accuracy(output: Any, target: Any) -> float:
@@ -232,8 +244,9 @@ def accuracy(output: Any, target: Any) -> float:
         target: the class of a single output, 0 or 1 (or −1 or 1); for a list of outputs the number of the
             class, or a list whose largest number says it.
     """
-    single = not hasattr(output, "__len__")
-    wanted = predicted_class(target) if single or hasattr(target, "__len__") else target
+    numbers = as_list(target)
+    is_number_of_class = len(as_list(output)) > 1 and len(numbers) == 1
+    wanted = numbers[0] if is_number_of_class else predicted_class(numbers)
     return float(predicted_class(output) == wanted)
 
 
