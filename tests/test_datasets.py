@@ -56,6 +56,12 @@ def test_noise_comes_from_the_seed(make):
         make(1)
 
 
+@pytest.mark.parametrize("noise", [-1, math.nan, "much"])
+def test_noise_is_a_standard_deviation(noise):
+    with pytest.raises(ValueError, match=f"a standard deviation of at least 0, not {noise!r}"):
+        moons(10, noise=noise)
+
+
 def test_small_sets():
     assert all(target == (a != b) for (a, b), target in xor())
     assert [list(three_layer.INPUTS.values())] == worked_pair().inputs
@@ -112,6 +118,11 @@ def test_arrays_are_taken_too():
     [
         ([], [], ValueError, "there is no data"),
         ([[1]], [1, 2], ValueError, "1 rows of inputs, but 2 targets"),
+        ([0, 1], [0, 1], TypeError, "inputs of example 0: a list of numbers is needed, not 0; counted"),
+        (["ab", "c"], [0, 1], TypeError, "inputs of example 0: a list of numbers is needed, not 'ab'"),
+        ([[0, 1], [2, "x"]], [0, 1], TypeError, "inputs of example 1, number 1: .* not str: .* from 0$"),
+        ([[0, 1], [2, 10**400]], [0, 1], TypeError, "inputs of example 1, number 1: "),
+        ([[0], [2]], [0, "x"], TypeError, "target of example 1, number 0: "),
         ([[1, 2], [1, 2], [1]], [0, 0, 0], ValueError, "example 2 has another number of inputs"),
         ([[1], [2]], [[1, 2], [1]], ValueError, "example 1 has another number of target numbers"),
         ([[1], ["x"]], [0, 0], TypeError, "one real number, not str"),

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from tinygrad_edu import Value
+from tinygrad_edu.nn import MLP
 from tinygrad_edu.optim import (
     OPTIMIZERS,
     SGD,
@@ -185,12 +186,30 @@ def test_a_state_that_does_not_fit_changes_nothing():
         (lambda w: AdamW(w, weight_decay=-1), "weight_decay is at least 0"),
         (lambda w: Adam(w, epsilon=-1), "epsilon is at least 0"),
         (lambda w: SGD([]), "at least one parameter"),
-        (lambda w: cosine_decay(0), "number of steps is at least 1, not 0"),
+        (lambda w: cosine_decay(0), "number of steps is a whole number of at least 1, not 0"),
+        (lambda w: step_decay(2.5), "whole number of at least 1, not 2.5"),
+        (lambda w: step_decay(2, 3.0), "the factor of a decay is from 0 to 1, not 3.0"),
+        (lambda w: exponential_decay(-1), "the factor of a decay is from 0 to 1, not -1"),
+        (lambda w: exponential_decay(1.1), "the factor of a decay is from 0 to 1, not 1.1"),
+        (lambda w: SGD(w, "0.1"), "learning_rate is at least 0, and finite, not '0.1'"),
+        (lambda w: SGD(w, 10**400), "learning_rate is at least 0"),
+        (lambda w: Adam(w, betas=(0.9,)), r"betas are two numbers, not \(0.9,\)"),
+        (lambda w: Adam(w, betas=0.9), "betas are two numbers, not 0.9"),
     ],
 )
 def test_mistakes_get_one_clear_line(make, message):
     with pytest.raises(ValueError, match=message):
         make([Value(1.0)])
+
+
+@pytest.mark.parametrize("parameters", [MLP(1, [1]), MLP(1, [1]).named_parameters(), [1.0], 3.0])
+def test_parameters_are_values(parameters):
+    with pytest.raises(TypeError, match=r"a list of Values: give it model.parameters\(\)"):
+        SGD(parameters, 0.1)
+
+
+def test_the_repr_says_what_it_is():
+    assert repr(AdamW(MLP(1, [1]).parameters(), 0.02)) == "AdamW(2 parameters, 0.02)"
 
 
 def test_an_optimiser_of_ones_own():

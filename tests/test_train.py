@@ -264,12 +264,13 @@ def test_a_loss_that_explodes_stops_with_the_first_bad_value():
     model = MLP(1, [1], seed=0)
     with pytest.raises(DivergedError) as caught:
         quick(model, [([1e200], 1.0)], "half_squared_error", SGD(model.parameters(), 1.0), epochs=10)
-    assert "the result is too large for a float" in str(caught.value)
+    assert "the result is too large for a float; the largest parameter is w1 = " in str(caught.value)
+    assert str(caught.value).endswith("try a smaller learning rate, or look for bad data")
     model = MLP(1, [1], seed=0)
     with pytest.raises(DivergedError) as caught:
         quick(model, [([1e200], 0)], "binary_cross_entropy", SGD(model.parameters(), 1e100), epochs=10)
     assert str(caught.value).startswith("epoch 2: the loss is ")
-    assert "the first Value that went bad is out_o1 = -inf: try a smaller learning rate" in str(caught.value)
+    assert "went bad is a result of dot = -inf, on the way to out_o1: try a smaller" in str(caught.value)
     assert caught.value.history.epochs == 1
 
 
@@ -286,11 +287,19 @@ def test_an_unlabelled_value_is_named_by_its_operation():
     with pytest.raises(DivergedError, match="a result of mul = inf"):
         quick(model, [([1.0], 0.0)], lambda output, target: output * output)
 
+    def named(output, target):
+        y = -(output * output)
+        y.label = "y"
+        return y
+
+    with pytest.raises(DivergedError, match="is a result of mul = inf, on the way to y:"):
+        quick(model, [([1.0], 0.0)], named)
+
 
 def test_a_domain_error_stops_in_the_same_way():
     model = Recorder()
     with pytest.raises(
-        DivergedError, match=r"epoch 1: log\(x\) with x = -1.0: log needs a positive"
+        DivergedError, match=r"epoch 1: log\(x\) with x = -1.0: log needs a positive.*try a smaller learning"
     ) as caught:
         quick(model, [([-1.0], 0.0)], lambda output, target: output.log())
     assert caught.value.history.epochs == 0
@@ -305,6 +314,32 @@ def test_a_domain_error_stops_in_the_same_way():
         ({"data": [1, 2]}, ValueError, r"list of pairs \(inputs, target\)"),
         ({"data": ([[0, 0], [0, 1], [1, 0]], [0, 1, 1])}, ValueError, r"list of pairs \(inputs, target\)"),
         ({"data": [([1, 2, 3], 0)]}, ValueError, "takes 2 inputs, not 3"),
+        (
+            {"data": [([1, 2], 0), ([1, 2, 3], 0)]},
+            ValueError,
+            "inputs of example 1: 3 numbers, but 2 numbers in the first example; counted from 0",
+        ),
+        ({"data": [([1, 2], 0), ([1, 2], [0, 1])]}, ValueError, "target of example 1: 2 numbers, but 1 numb"),
+        ({"data": [([1, 2], 0), ([1, "x"], 0)]}, ValueError, "inputs of example 1: not only numbers, but 2"),
+        (
+            {"data": [([1, 2], 0), ([1, 2], math.nan)]},
+            ValueError,
+            "target of example 1: a number that is inf",
+        ),
+        (
+            {"data": [([1, math.inf], 0)]},
+            ValueError,
+            "inputs of example 0: a number that is infinite or NaN;",
+        ),
+        ({"validation": [([1, 2], 0), ([1], 0)]}, ValueError, "inputs of example 1: 1 numbers, but 2"),
+        ({"data": xor().inputs}, TypeError, r"takes a list of 2 inputs, not a float"),
+        (
+            {"loss": None},
+            TypeError,
+            "the loss is given by its name, such as 'half_squared_error', .* NoneType",
+        ),
+        ({"metric": 3}, TypeError, "the metric is given by its name, such as 'accuracy', not as int"),
+        ({"validation": math.nan}, ValueError, "a fraction of nan of 4 examples leaves one side empty"),
         ({"loss": "binary_crossentropy"}, UnknownNameError, "no loss .* did you mean binary_cross_entropy"),
         ({"optimizer": "adma"}, UnknownNameError, "no optimiser 'adma': did you mean adam"),
         ({"metric": "acuracy"}, UnknownNameError, "no metric 'acuracy': did you mean accuracy"),
@@ -330,6 +365,26 @@ def test_mistakes_get_one_clear_line(options, error, message):
         fit(model, progress=False, **arguments)
     assert "\n" not in str(caught.value)
     assert model.state_dict() == before
+
+
+def test_numbers_may_be_numpys_and_a_history_any_dictionary():
+    numpy = pytest.importorskip("numpy", reason="its numbers are the input")
+    model = MLP(2, [2, 1], seed=0)
+    data = list(zip(numpy.array([[0, 0], [0, 1]]), numpy.array([0.0, 1.0]), strict=True))
+    data = [(x, numpy.array(y)) for x, y in data]
+    history = quick(model, data, epochs=2, batch_size=numpy.int64(1), history={"loss": [1.0]})
+    assert history.epochs == 2
+
+
+def test_a_model_of_ones_own_may_take_anything():
+    class Lengths(Module):
+        def __init__(self):
+            self.w = Value(1.0)
+
+        def __call__(self, word):
+            return self.w * len(word)
+
+    assert quick(Lengths(), [("ab", 2.0), ("abc", 3.0)], "mean_squared_error", epochs=1)["loss"] == [0.0]
 
 
 # --- Checkpoints ----------------------------------------------------------------------------------
@@ -418,9 +473,7 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path):
     refused(good | {"optimizer": SGD([Value(1.0)]).state_dict()}, "the state is of 'SGD'")
     refused(good | {"history": [1, 2]}, "its history is not lists of numbers")
     refused(good | {"history": {"loss": 1.0}}, "its history is not lists of numbers")
-    refused(
-        {"state": good["state"]}, "has no 'model' and no 'optimizer' and no 'history': is it the right file"
-    )
+    refused({"state": good["state"]}, "has no 'model' and no 'optimizer' and no 'history': is it the")
 
 
 def test_callbacks_check_their_arguments(tmp_path):

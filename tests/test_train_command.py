@@ -129,20 +129,25 @@ def test_without_scikit_learn_the_digits_are_a_clear_error(monkeypatch):
         (["moons", "--activation", "tan_h"], UnknownNameError, "no activation 'tan_h': did you mean tanh"),
         (["moons", "--optimizer", "adams"], UnknownNameError, "no optimiser 'adams': did you mean adam"),
         (["moons", "--learning-rate", "-1"], ValueError, "learning_rate is at least 0"),
-        (["moons", "--batch-size", "0"], ValueError, "batch_size is a whole number of at least 1"),
-        (["moons", "--epochs", "-3"], ValueError, "epochs is a whole number of at least 0"),
+        (["moons", "--batch-size", "0"], ValueError, "--batch-size is a whole number of at least 1"),
+        (["moons", "--epochs", "-3"], ValueError, "--epochs is a whole number of at least 0"),
+        (["moons", "--save", "none/model.json"], OSError, "no folder none to write model.json into"),
+        (["moons", "--save", "."], OSError, "is a folder: name a file in it"),
+        (["moons", "--plot", "."], OSError, "is a folder: name a file in it"),
+        (["moons", "--plot", "p.xyz"], ValueError, "p.xyz: a plot ends in .png, .svg or .pdf, not in 'xyz'"),
         (
-            ["moons", "--save", "none/model.json"],
+            ["moons", "--save", "a.png", "--plot", "./a.png"],
             ValueError,
-            "model.json cannot be written: there is no such",
+            "model and plot cannot both be a.png",
         ),
-        (["moons", "--plot", "none/plot.png"], ValueError, "plot.png cannot be written: there is no such"),
+        (["moons", "--plot", "none/plot.png"], OSError, "no folder none to write plot.png into"),
     ],
 )
-def test_mistakes_get_one_clear_line_and_leave_nothing(tmp_path, arguments, error, message):
+def test_mistakes_get_one_clear_line_and_leave_nothing(tmp_path, capsys, arguments, error, message):
     line_csv(tmp_path)
     (tmp_path / "same.csv").write_text("a,y\n1,2\n3,2\n")
     with pytest.raises(error, match=message) as caught:
         run(*arguments)
     assert "\n" not in str(caught.value)
     assert files_in(tmp_path) == ["flats.csv", "same.csv"]
+    assert capsys.readouterr().out == ""  # found before anything began

@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tinygrad_edu import files
 from tinygrad_edu.module import Module, read_saved
@@ -132,7 +133,7 @@ def resume(path: str | os.PathLike[str], model: Module, optimizer: Optimizer) ->
     """
     content = read_saved(path, model, "optimizer", "history")
     history = content["history"]
-    columns = [*history.values()] if isinstance(history, dict) and "loss" in history else [None]
+    columns: list[Any] = [*history.values()] if isinstance(history, dict) and "loss" in history else [None]
     if not all(isinstance(numbers, list) and all(map(files.is_number, numbers)) for numbers in columns):
         raise ValueError(f"{path} is no checkpoint: its history is not lists of numbers, the loss among them")
     if len({len(numbers) for numbers in columns}) > 1:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tinygrad_edu.files import is_number
 from tinygrad_edu.names import look_up
 from tinygrad_edu.op import as_float
 
@@ -47,8 +48,10 @@ class Dataset(Sequence[tuple[Row, Target]]):
     classes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "inputs", [[as_float(x) for x in row] for row in self.inputs])
-        object.__setattr__(self, "targets", [_target(target) for target in self.targets])
+        inputs = [_row(row, f"inputs of example {place}") for place, row in enumerate(self.inputs)]
+        targets = [_target(target, f"target of example {place}") for place, target in enumerate(self.targets)]
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "targets", targets)
         if len(self.inputs) != len(self.targets):
             raise ValueError(f"there are {len(self.inputs)} rows of inputs, but {len(self.targets)} targets")
         if not self.inputs:
@@ -111,17 +114,31 @@ def split_places(count: int, fraction: float, seed: int) -> tuple[list[int], lis
     Raises:
         ValueError: if one of the two would be empty.
     """
-    size = round(count * fraction)
+    size = round(count * fraction) if 0 < fraction < 1 else 0
     if not 0 < size < count:
         raise ValueError(f"a fraction of {fraction} of {count} examples leaves one side empty")
     places = random.Random(seed).sample(range(count), count)
     return sorted(places[size:]), sorted(places[:size])
 
 
-def _target(target: Any) -> Any:
+def _target(target: Any, what: str) -> Any:
     if isinstance(target, int) and not isinstance(target, bool):
         return target  # the number of a class stays whole
-    return [as_float(x) for x in target] if isinstance(target, Iterable) else as_float(target)
+    if isinstance(target, str) or getattr(target, "ndim", None) == 0 or not isinstance(target, Iterable):
+        return _row([target], what)[0]
+    return _row(target, what)
+
+
+def _row(row: Any, what: str) -> Row:
+    if isinstance(row, str) or not isinstance(row, Iterable):
+        raise TypeError(f"{what}: a list of numbers is needed, not {row!r}; counted from 0")
+    numbers = []
+    for place, number in enumerate(row):
+        try:
+            numbers.append(as_float(number))
+        except (TypeError, OverflowError) as error:
+            raise TypeError(f"{what}, number {place}: {error}; counted from 0") from None
+    return numbers
 
 
 def _expect_even(what: str, rows: Sequence[Sequence[float]]) -> None:
@@ -188,6 +205,8 @@ def spirals(count: int = 100, noise: float = 0.02, seed: int = 0) -> Dataset:
 
 def _two_classes(point: Callable[[int, float], Row], count: int, noise: float, seed: int) -> Dataset:
     """Return points along two curves that run from t = 0 to t = 1, in turns from one and the other."""
+    if not is_number(noise) or noise < 0:
+        raise ValueError(f"the noise is a standard deviation of at least 0, not {noise!r}")
     if count < 2:
         raise ValueError(f"two classes need at least 2 examples, not {count}")
     rng = random.Random(seed)

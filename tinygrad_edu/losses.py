@@ -25,9 +25,7 @@ def half_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:
     >>> half_squared_error([Value(0.5), Value(1.0)], [1.0, 3.0]).data
     2.125
     """
-    return _total(
-        [0.5 * (target - output) ** 2 for output, target in _outputs_with_targets(outputs, targets)]
-    )
+    return _total([0.5 * (target - output) ** 2 for output, target in _with_targets(outputs, targets)])
 
 
 def mean_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:
@@ -36,7 +34,7 @@ def mean_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:
     >>> mean_squared_error([Value(0.5), Value(1.0)], [1.0, 3.0]).data
     2.125
     """
-    return _mean([(target - output) ** 2 for output, target in _outputs_with_targets(outputs, targets)])
+    return _mean([(target - output) ** 2 for output, target in _with_targets(outputs, targets)])
 
 
 def hinge(outputs: Value | Sequence[Value], targets: Any) -> Value:
@@ -52,7 +50,7 @@ def hinge(outputs: Value | Sequence[Value], targets: Any) -> Value:
     >>> hinge([Value(0.5), Value(3.0)], [1, -1]).data
     2.25
     """
-    pairs = _outputs_with_targets(outputs, targets)
+    pairs = _with_targets(outputs, targets)
     for _, target in pairs:
         if target not in (-1, 1):
             raise ValueError(f"the hinge loss has targets −1 and 1, not {target}: see Dataset.signed()")
@@ -75,7 +73,7 @@ def binary_cross_entropy(outputs: Value | Sequence[Value], targets: Any) -> Valu
     >>> binary_cross_entropy(Value(1000.0), 0).data
     1000.0
     """
-    pairs = _outputs_with_targets(outputs, targets)
+    pairs = _with_targets(outputs, targets)
     for _, target in pairs:
         if not 0 <= target <= 1:
             raise ValueError(f"the binary cross-entropy has targets from 0 to 1, not {target}")
@@ -126,7 +124,7 @@ def as_list(item: Any) -> list[Any]:
         return [item]
 
 
-def _outputs_with_targets(outputs: Value | Sequence[Value], targets: Any) -> list[tuple[Value, Any]]:
+def _with_targets(outputs: Value | Sequence[Value], targets: Any) -> list[tuple[Value, Any]]:
     outputs, targets = as_list(outputs), as_list(targets)
     if not outputs:
         raise ValueError("there are no outputs, and so no loss")

@@ -73,7 +73,7 @@ not known: layers.0.neurons.0.w.1
         for name, number in state.items():
             try:
                 numbers[name] = as_float(number)
-            except TypeError:
+            except (TypeError, OverflowError):
                 numbers[name] = math.nan
             if not math.isfinite(numbers[name]):
                 unusable.append(name)
@@ -142,4 +142,4 @@ def _find_parameters(name: str, item: Any, names: dict[Value, str]) -> None:
 
 def _few(names: Sequence[str]) -> str:
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(name[:60] for name in names[:5]) + more
+    return ", ".join(str(name)[:60] for name in names[:5]) + more

@@ -10,7 +10,7 @@ The names, the arguments and the order of the parameters are micrograd's, so its
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from typing import Any, Literal, SupportsFloat
 
 from tinygrad_edu import ops
@@ -53,9 +53,12 @@ INITIALISERS: dict[str, Callable[[Any, int, int], float]] = {
 INITIALISERS |= {"glorot": INITIALISERS["xavier"], "kaiming": INITIALISERS["he"]}
 
 
-def _expect(module: Module, wanted: int, given: int) -> None:
-    if wanted != given:
-        raise ValueError(f"{module} takes {wanted} input{'s' * (wanted != 1)}, not {given}")
+def _expect(module: Module, wanted: int, inputs: Inputs) -> None:
+    some = f"{wanted} input{'s' * (wanted != 1)}"
+    if not isinstance(inputs, Sized):
+        raise TypeError(f"{module} takes a list of {some}, not a {type(inputs).__name__}")
+    if wanted != len(inputs):
+        raise ValueError(f"{module} takes {some}, not {len(inputs)}")
 
 
 class Neuron(Module):
@@ -109,7 +112,7 @@ class Neuron(Module):
         Raises:
             ValueError: if there are more or fewer than ``nin``.
         """
-        _expect(self, len(self.w), len(x))
+        _expect(self, len(self.w), x)
         net: Value = ops.dot(self.w, x)
         if self.b is not None:
             net = net + self.b
@@ -215,6 +218,8 @@ class MLP(Module):
             )
         if isinstance(activation, str):
             activation = [activation] * (len(nouts) - 1) + ["linear"]
+        if not isinstance(activation, Sequence):
+            activation = [activation] * len(nouts)  # the first Neuron says what is wrong with it
         if len(activation) != len(nouts):
             raise ValueError(f"{len(nouts)} layers need {len(nouts)} activations, not {len(activation)}")
         rng = _generator(seed)
@@ -235,7 +240,7 @@ class MLP(Module):
         Raises:
             ValueError: if there are more or fewer than ``nin``.
         """
-        _expect(self, len(self._input_labels), len(x))
+        _expect(self, len(self._input_labels), x)
         signals: Any = [
             number if isinstance(number, Value) else Value(number, label)
             for number, label in zip(x, self._input_labels, strict=True)

@@ -33,9 +33,11 @@ class Optimizer:
 
     Raises:
         ValueError: if there are no parameters, or an option is out of its range.
+        TypeError: if a parameter is something else than a Value.
     """
 
     memory: ClassVar[tuple[str, ...]] = ()  # what it keeps for each parameter from step to step
+    decoupled: ClassVar[bool] = False  # whether weight decay stays out of the gradient
 
     def __init__(
         self,
@@ -44,7 +46,9 @@ class Optimizer:
         weight_decay: float = 0.0,
         schedule: Schedule | None = None,
     ) -> None:
-        self.parameters = list(parameters)
+        self.parameters = list(parameters) if isinstance(parameters, Iterable) else [parameters]
+        if not all(isinstance(parameter, Value) for parameter in self.parameters):
+            raise TypeError("an optimiser changes a list of Values: give it model.parameters()")
         if not self.parameters:
             raise ValueError("an optimiser needs at least one parameter")
         self.learning_rate = learning_rate
@@ -69,6 +73,9 @@ class Optimizer:
         """The learning rate of the next step: η times the factor of the schedule."""
         return self.learning_rate * (self.schedule(self.steps) if self.schedule else 1.0)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.parameters)} parameters, {self.learning_rate})"
+
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
         for parameter in self.parameters:
@@ -79,7 +86,11 @@ class Optimizer:
         size = self.step_size
         self.steps += 1
         for place, parameter in enumerate(self.parameters):
-            gradient = parameter.grad + self.weight_decay * parameter.data
+            gradient, decay = parameter.grad, self.weight_decay * parameter.data
+            if self.decoupled:
+                parameter.data -= size * decay
+            else:
+                gradient += decay
             parameter.data -= size * self._direction(place, gradient)
 
     def _direction(self, place: int, gradient: float) -> float:
@@ -225,6 +236,8 @@ class Adam(Optimizer):
         schedule: Schedule | None = None,
     ) -> None:
         super().__init__(parameters, learning_rate, weight_decay, schedule)
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ValueError(f"betas are two numbers, not {betas!r}")
         for beta in betas:
             _expect_range("each of betas", beta, 1.0)
         _expect_range("epsilon", epsilon, math.inf)
@@ -245,23 +258,26 @@ class AdamW(Adam):
     Loshchilov and Hutter, 2019. Arguments as for ``Adam``, with a weight decay of 0.01 to start from.
     """
 
+    decoupled = True
+
     def __init__(
         self,
         parameters: Iterable[Value],
         learning_rate: float = 0.001,
         *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
         weight_decay: float = 0.01,
-        **options: Any,
+        schedule: Schedule | None = None,
     ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay=weight_decay, **options)
-
-    def step(self) -> None:
-        """Shrink every parameter, then change it according to its gradient."""
-        size = self.step_size
-        self.steps += 1
-        for place, parameter in enumerate(self.parameters):
-            parameter.data -= size * self.weight_decay * parameter.data
-            parameter.data -= size * self._direction(place, parameter.grad)
+        super().__init__(
+            parameters,
+            learning_rate,
+            betas=betas,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+            schedule=schedule,
+        )
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
@@ -283,11 +299,16 @@ def step_decay(every: int, factor: float = 0.1) -> Schedule:
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
     _expect_steps(every)
+    _expect_factor(factor)
     return lambda step: float(factor ** (step // every))
 
 
 def exponential_decay(factor: float) -> Schedule:
-    """Return a schedule that multiplies by ``factor`` after each step (PyTorch's ExponentialLR)."""
+    """Return a schedule that multiplies by ``factor`` after each step (PyTorch's ExponentialLR).
+
+    The factor of this and of ``step_decay`` is from 0 to 1.
+    """
+    _expect_factor(factor)
     return lambda step: float(factor**step)
 
 
@@ -318,5 +339,10 @@ def _expect_range(name: str, number: Any, end: float) -> None:
 
 
 def _expect_steps(steps: int) -> None:
-    if steps < 1:
-        raise ValueError(f"the number of steps is at least 1, not {steps}")
+    if not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"the number of steps is a whole number of at least 1, not {steps!r}")
+
+
+def _expect_factor(factor: float) -> None:
+    if not is_number(factor) or not 0 <= factor <= 1:
+        raise ValueError(f"the factor of a decay is from 0 to 1, not {factor!r}")

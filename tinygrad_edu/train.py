@@ -9,6 +9,7 @@ True
 """
 
 import math
+import operator
 import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -19,13 +20,14 @@ from tinygrad_edu.datasets import split_places
 from tinygrad_edu.losses import LOSSES, as_list
 from tinygrad_edu.module import Module
 from tinygrad_edu.names import look_up
-from tinygrad_edu.op import DomainError
+from tinygrad_edu.op import DomainError, as_float
 from tinygrad_edu.optim import OPTIMIZERS, Optimizer
 from tinygrad_edu.value import Value, topological_order
 
 Examples = Sequence[tuple[Any, Any]]
 Loss = Callable[[Any, Any], Value]
 Metric = Callable[[Any, Any], float]
+ADVICE = "try a smaller learning rate, or look for bad data"
 
 
 class DivergedError(ValueError):
@@ -76,8 +78,9 @@ def fit(
 
     Raises:
         UnknownNameError: for an unknown loss, optimiser or metric.
-        ValueError: if there is no data, if it is not pairs, or if a number is out of its range.
-        TypeError: if ``optimizer`` is something else.
+        ValueError: if there is no data, if it is not pairs all made like the first, or if a number is not
+            finite or out of its range.
+        TypeError: if ``optimizer``, ``loss`` or ``metric`` is something else.
         DivergedError: if the loss becomes infinite or NaN; it names the first Value that went bad.
     """
     measure = _Measure(loss, metric)
@@ -88,16 +91,14 @@ def fit(
             "optimizer is a name, as in 'adam', or an optimiser, as in Adam(model.parameters(), 0.01), "
             f"not {optimizer!r}"
         )
-    examples = _pairs(data)
+    examples = _examples(data)
     if isinstance(validation, (int, float)):
         places, others = split_places(len(examples), validation, seed)
         examples, validation = [examples[i] for i in places], [examples[i] for i in others]
-    held_out = [] if validation is None else _pairs(validation)
-    batch_size = len(examples) if batch_size is None else batch_size
-    for name, number, least in (("batch_size", batch_size, 1), ("epochs", epochs, 0)):
-        if not isinstance(number, int) or number < least:
-            raise ValueError(f"{name} is a whole number of at least {least}, not {number!r}")
-    history = History() if history is None else history
+    held_out = [] if validation is None else _examples(validation, like=examples[0])
+    batch_size = whole("batch_size", len(examples) if batch_size is None else batch_size, least=1)
+    epochs = whole("epochs", epochs, least=0)
+    history = history if isinstance(history, History) else History(history or {})
     training = Training(model, optimizer, history)
     callbacks = sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint))
 
@@ -146,7 +147,7 @@ def evaluate(
     dict_keys(['loss', 'accuracy'])
     """
     measure = _Measure(loss, metric)
-    for example in _pairs(data):
+    for example in _examples(data):
         measure.batch(model, [example])
     return measure.take()
 
@@ -155,8 +156,8 @@ class _Measure:
     """Computes losses of batches, and means over all examples since the last ``take``."""
 
     def __init__(self, loss: str | Loss, metric: str | Metric | None) -> None:
-        self._loss = look_up("loss", loss, LOSSES) if isinstance(loss, str) else loss
-        self._metric = look_up("metric", metric, METRICS) if isinstance(metric, str) else metric
+        self._loss = loss if callable(loss) else look_up("loss", loss, LOSSES)
+        self._metric = metric if metric is None or callable(metric) else look_up("metric", metric, METRICS)
         self._sums: dict[str, float] = {}
         self._count = 0
 
@@ -166,16 +167,15 @@ class _Measure:
             outputs = [model(inputs) for inputs, _ in batch]
             losses = [self._loss(output, target) for output, (_, target) in zip(outputs, batch, strict=True)]
         except DomainError as error:
-            raise DivergedError(str(error)) from None
+            name, worst = max(model.named_parameters().items(), key=lambda item: abs(item[1].data))
+            raise DivergedError(
+                f"{error}; the largest parameter is {worst.label or name} = {worst.data}: {ADVICE}"
+            ) from None
         total: Value = ops.sum(losses)
         mean = total * (1.0 / len(losses)) if len(losses) > 1 else losses[0]
         if not math.isfinite(mean.data):
-            bad = [value for value in topological_order(mean) if not math.isfinite(value.data)]
-            first = next((value for value in bad if value.label), bad[0])
-            name = first.label or (f"a result of {first.op.name}" if first.op else "an unnamed number")
             raise DivergedError(
-                f"the loss is {mean.data}; the first Value that went bad is {name} = {first.data}: "
-                "try a smaller learning rate, or look for bad data"
+                f"the loss is {mean.data}; the first Value that went bad is {_first_bad(mean)}: {ADVICE}"
             )
         self._count += len(batch)
         self._add("loss", mean.data * len(batch))
@@ -201,13 +201,60 @@ def _zero_grad(training: Training) -> None:
     training.optimizer.zero_grad()
 
 
-def _pairs(data: Examples) -> Examples:
+def _first_bad(loss: Value) -> str:
+    """Return the first Value that is not finite: its name, or its operation and a name that it led to."""
+    first, *others = (value for value in topological_order(loss) if not math.isfinite(value.data))
+    if first.label:
+        return f"{first.label} = {first.data}"
+    after = {first}
+    for value in others:
+        if after.intersection(value.args):
+            after.add(value)
+    name = next((f", on the way to {value.label}" for value in others if value in after and value.label), "")
+    what = f"a result of {first.op.name}" if first.op else "an unnamed number"
+    return f"{what} = {first.data}{name}"
+
+
+def whole(name: str, number: Any, least: int) -> int:
+    """Return a whole number of any kind (numpy's too) as an int.
+
+    Raises:
+        ValueError: if it is something else, or less than ``least``; the message has the name.
+    """
+    try:
+        if operator.index(number) >= least:
+            return operator.index(number)
+    except TypeError:
+        pass
+    raise ValueError(f"{name} is a whole number of at least {least}, not {number!r}")
+
+
+def _examples(data: Examples, like: tuple[Any, Any] | None = None) -> Examples:
+    """Return the examples in a list, once it is sure that all are made like the first, or like another."""
     examples = list(data)
     if not examples:
         raise ValueError("there is no data to learn from: give at least one pair (inputs, target)")
     if not all(isinstance(example, (tuple, list)) and len(example) == 2 for example in examples):
         raise ValueError("data is a list of pairs (inputs, target), as list(zip(X, y)) gives them")
+    pattern = [_kind(part) for part in like or examples[0]]
+    for place, example in enumerate(examples):
+        for what, part, wanted in zip(("inputs", "target"), example, pattern, strict=True):
+            if _kind(part) != wanted or wanted == NOT_FINITE:
+                first = f", but {wanted} in the first example" * (wanted != NOT_FINITE)
+                raise ValueError(f"{what} of example {place}: {_kind(part)}{first}; counted from 0")
     return examples
+
+
+NOT_FINITE = "a number that is infinite or NaN"
+
+
+def _kind(part: Any) -> str:
+    """Return in words what inputs or a target consist of; a model of one's own may take other things."""
+    try:
+        numbers = [x.data if isinstance(x, Value) else as_float(x) for x in as_list(part)]
+    except TypeError:
+        return "not only numbers"
+    return f"{len(numbers)} numbers" if all(map(math.isfinite, numbers)) else NOT_FINITE
 
 
 def _batches(examples: Examples, size: int, seed: str | None = None) -> list[Examples]:

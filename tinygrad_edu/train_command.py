@@ -1,6 +1,7 @@
 """``tinygrad-edu train``: train a network on a classic data set or on a CSV file, from the command line."""
 
 import argparse
+import io
 import math
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -61,9 +62,12 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError("--target belongs to --csv FILE; a data set has its own targets")
     name = args.dataset or Path(args.csv).stem
     save, plot = args.save or f"{name}_model.json", args.plot or f"{name}_training.png"
-    for path in (save, plot):  # before the training, and not after it
-        if not Path(path).parent.is_dir():
-            raise ValueError(f"{path} cannot be written: there is no such directory")
+    train.whole("--epochs", args.epochs, least=0)  # all this before the training, and not after it
+    train.whole("--batch-size", args.batch_size, least=1)
+    files.expect_place_for(save)
+    _expect_picture(plot)
+    if Path(save).resolve() == Path(plot).resolve():
+        raise ValueError(f"model and plot cannot both be {save}")
     data = datasets.read_csv(args.csv, args.target) if args.csv else _classic(args.dataset, args.seed)
     task = _task(data)
     scaling = _Scaling.of(data, targets=task.metric is None) if args.csv else None
@@ -168,6 +172,18 @@ def _mean_and_deviation(numbers: Any) -> tuple[float, float]:
     return mean, deviation or 1.0
 
 
+def _expect_picture(path: str) -> None:
+    files.expect_place_for(path)
+    if find_spec("matplotlib") is None:
+        return
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = FigureCanvasBase.get_supported_filetypes()
+    ending = Path(path).suffix[1:]
+    if ending not in known:
+        raise ValueError(f"{path}: a plot ends in .png, .svg or .pdf, not in {ending!r}")
+
+
 def _plot(model: MLP, data: Dataset, history: callbacks.History, path: str) -> None:
     if find_spec("matplotlib") is None:
         print('no plot was made; to get one: pip install "tinygrad_edu[plots]"')
@@ -183,6 +199,8 @@ def _plot(model: MLP, data: Dataset, history: callbacks.History, path: str) -> N
         plots.decision_boundary(model, data, ax=axes[0, 1])
     else:
         axes[0, 1].set_axis_off()
-    figure.savefig(path)
+    picture = io.BytesIO()
+    figure.savefig(picture, format=Path(path).suffix[1:])
     plt.close(figure)
+    files.write_whole(path, picture.getvalue())
     print(f"saved the plot as {path}")
