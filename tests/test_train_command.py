@@ -86,6 +86,14 @@ def test_a_column_of_words_is_classified(tmp_path, capsys):
     assert saved["model"] == "MLP(2, [6, 3], activation='tanh')"
 
 
+def test_the_plot_of_a_csv_file_says_that_columns_are_scaled(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="the plot needs matplotlib, an extra")
+    (tmp_path / "beds.csv").write_text("width,height,wet\n" + "10,20,0\n30,50,1\n" * 3)
+    run("--csv", "beds.csv", "--target", "wet", "--hidden", "2", "--epochs", 1, "--plot", "p.svg")
+    assert "<!-- width (scaled) -->" in (tmp_path / "p.svg").read_text()
+    assert json.loads((tmp_path / "beds_model.json").read_text())["columns"] == ["width", "height"]
+
+
 def test_ctrl_c_saves_what_was_learnt(tmp_path, capsys, monkeypatch):
     record = callbacks.record_norms
 
@@ -138,7 +146,7 @@ def test_without_scikit_learn_the_digits_are_a_clear_error(monkeypatch):
         (
             ["moons", "--save", "a.png", "--plot", "./a.png"],
             ValueError,
-            "model and plot cannot both be a.png",
+            "model and plot cannot both be a",
         ),
         (["moons", "--plot", "none/plot.png"], OSError, "no folder none to write plot.png into"),
     ],

@@ -283,6 +283,13 @@ def predicted_class(output: Any) -> int:
     return int(float(scores[0]) > (0.5 if getattr(scores[0], "op", None) is ops.sigmoid else 0.0))
 
 
+def target_class(output: Any, target: Any) -> int:
+    """Return which class a target stands for; arguments as for ``accuracy``."""
+    numbers = as_list(target)
+    is_number_of_class = len(as_list(output)) > 1 and len(numbers) == 1
+    return int(numbers[0]) if is_number_of_class else predicted_class(numbers)
+
+
 def accuracy(output: Any, target: Any) -> float:
     """Return 1.0 if ``predicted_class`` of the output is the right one, else 0.0.
 
@@ -291,10 +298,7 @@ def accuracy(output: Any, target: Any) -> float:
         target: the class of a single output, 0 or 1 (or −1 or 1); for a list of outputs the number of the
             class, or a list whose largest number says it.
     """
-    numbers = as_list(target)
-    is_number_of_class = len(as_list(output)) > 1 and len(numbers) == 1
-    wanted = numbers[0] if is_number_of_class else predicted_class(numbers)
-    return float(predicted_class(output) == wanted)
+    return float(predicted_class(output) == target_class(output, target))
 
 
 METRICS: dict[str, Metric] = {"accuracy": accuracy}

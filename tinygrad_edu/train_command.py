@@ -154,7 +154,7 @@ class _Scaling:
         return cls(columns, _mean_and_deviation(data.targets) if targets else None)
 
     def apply(self, data: Dataset) -> Dataset:
-        """Return the data with every column brought to mean 0 and standard deviation 1."""
+        """Return the data with every column brought to mean 0 and standard deviation 1, and named so."""
         inputs = [
             [(x - mean) / deviation for x, (mean, deviation) in zip(row, self.input_scaling, strict=True)]
             for row in data.inputs
@@ -163,7 +163,8 @@ class _Scaling:
         if self.target_scaling:
             mean, deviation = self.target_scaling
             targets = [(target - mean) / deviation for target in targets]
-        return replace(data, inputs=inputs, targets=targets)
+        columns = [f"{column} (scaled)" for column in data.columns]
+        return replace(data, inputs=inputs, targets=targets, columns=columns)
 
 
 def _mean_and_deviation(numbers: Any) -> tuple[float, float]:
