@@ -154,6 +154,10 @@ def test_numbers_are_read(tmp_path, separator, encoding, newline):
     assert (data.columns, data.classes) == (["größe", "b"], [])
 
 
+def test_lines_of_nothing_are_left_out(tmp_path):
+    assert list(read_csv(write(tmp_path, "a,y\n  \n1,2\n\n3,4\n \n"), "y")) == [([1.0], 2.0), ([3.0], 4.0)]
+
+
 def test_words_are_classes(tmp_path):
     data = read_csv(write(tmp_path, "x,kind\n1,rose\n2,lily\n3,rose\n"), "kind")
     assert (data.classes, data.targets) == (["lily", "rose"], [1, 0, 1])
@@ -176,11 +180,12 @@ def test_a_quoted_cell_may_hold_the_separator(tmp_path):
         ("a,y\n1,red\n2,\n", "y", "line 2, column 'y': 'red' is not a number"),
         ("a,y\nnan,2\n", "y", "line 2, column 'a': 'nan' is not finite"),
         ("a,y\n1e999,2\n", "y", "line 2, column 'a': '1e999' is not finite"),
-        ("a,y\n1,2\n3\n", "y", "line 3: 1 cells, but 2 columns"),
+        ("a,y\n1,2\n3\n", "y", "line 3: 1 cell, but 2 columns"),
         ("a,y\n1,2,3\n", "y", "line 2: 3 cells, but 2 columns"),
+        ("a,y,\n1,2,\n", "y", "column 3 has no name: is there a separator too many"),
         ("a,a,y\n1,2,3\n", "y", "two columns have the same name"),
         ("y\n1\n2\n", "y", "besides the target 'y' there is no column"),
-        ('a,y\n"1,2\n', "y", "has no data|1 cells"),
+        ('a,y\n"1,2\n', "y", "has no data|1 cell"),
         (f"a,y\n{'x' * 200_000},2\n", "y", "not a CSV file"),
     ],
 )

@@ -236,6 +236,26 @@ def test_a_module_finds_its_parameters():
         module([1])
 
 
+def test_a_module_may_keep_results_and_refer_to_its_parent():
+    class Part(Module):
+        def __init__(self, parent):
+            self.parent, self.w = parent, Value(2.0)
+
+        def __call__(self, x):
+            self.last = self.w * x
+            return self.last
+
+    class Whole(Module):
+        def __init__(self):
+            self.part = Part(self)
+            self.all = [self.part, self]
+
+    whole = Whole()
+    whole.part(3.0)
+    assert list(whole.named_parameters()) == ["part.w"]
+    assert list(whole.part.named_parameters()) == ["w"]
+
+
 def test_zero_grad_uses_parameters_of_a_micrograd_style_module():
     class Line(Module):
         def __init__(self):
@@ -361,7 +381,8 @@ def test_states_of_the_wrong_kind(tmp_path):
         (lambda: Neuron(2, Value.tanh), TypeError, "by its name, .*, not as [a-zA-Z]+$"),
         (lambda: MLP(1, [1])(0.5), TypeError, r"MLP\(1, \[1\]\) takes a list of 1 input, not a float$"),
         (lambda: Neuron(2, init="xaver"), UnknownNameError, "no initialiser 'xaver': did you mean xavier"),
-        (lambda: Layer(2, 2, bias="share"), ValueError, "bias is 'neuron', 'shared' or None, not 'share'"),
+        (lambda: Layer(2, 2, bias="share"), ValueError, "bias is 'neuron', None, or 'shared' .* not 'share'"),
+        (lambda: Neuron(2, bias="shared"), ValueError, "'shared' by a whole layer, not 'shared' here"),
         (lambda: MLP(2, []), ValueError, "nouts lists the size of each layer"),
         (lambda: MLP(2, 16), ValueError, "nouts lists the size of each layer"),
         (lambda: MLP(2, [0, 1]), ValueError, "number of neurons is a positive whole number, not 0"),

@@ -183,6 +183,7 @@ def test_a_state_that_does_not_fit_changes_nothing():
         (lambda w: SGD(w, nesterov=True), "nesterov needs a momentum"),
         (lambda w: RMSProp(w, decay=-1), "decay is at least 0"),
         (lambda w: Adam(w, betas=(0.9, 1.0)), "each of betas is at least 0 and less than 1"),
+        (lambda w: AdamW(w, betas=(0.9, 1.0)), "each of betas is at least 0 and less than 1"),
         (lambda w: AdamW(w, weight_decay=-1), "weight_decay is at least 0"),
         (lambda w: Adam(w, epsilon=-1), "epsilon is at least 0"),
         (lambda w: SGD([]), "at least one parameter"),

@@ -16,7 +16,7 @@ from tinygrad_edu.datasets import Dataset, moons, one_hot, worked_pair, xor
 from tinygrad_edu.losses import half_squared_error
 from tinygrad_edu.module import Module
 from tinygrad_edu.names import UnknownNameError
-from tinygrad_edu.nn import MLP
+from tinygrad_edu.nn import MLP, Layer
 from tinygrad_edu.optim import SGD, Adam, cosine_decay
 from tinygrad_edu.train import DivergedError, accuracy, evaluate, fit
 
@@ -154,6 +154,26 @@ def test_norms_of_layers():
     last = model.layers[1].parameters()
     assert history["weights of layers.1"][-1] == pytest.approx(math.hypot(*[p.data for p in last]))
     assert history["gradients of layers.1"][-1] == pytest.approx(math.hypot(*gradients))
+
+
+class Coder(Module):
+    def __init__(self):
+        self.encoder, self.decoder = MLP(2, [2, 1], seed=1), MLP(1, [2], seed=2)
+        self.matrix = [[Value(3.0), Value(4.0)], [Value(12.0)]]
+
+    def __call__(self, x):
+        (a, b), (c,) = self.matrix
+        first, second = self.decoder([self.encoder(x)])
+        return first * a + second * b + c
+
+
+def test_norms_are_grouped_by_layers_wherever_they_are():
+    history = quick(Coder(), xor(), optimizer=SGD([Value(0.0)], 0.0), epochs=1, callbacks=[record_norms])
+    layers = ["encoder.layers.0", "encoder.layers.1", "decoder.layers.0", "matrix"]
+    assert [name for name in history if "weights" in name] == [f"weights of {layer}" for layer in layers]
+    assert history["weights of matrix"] == [13.0]
+    bare = quick(Layer(2, 1, "tanh", bias="shared", seed=1), xor(), epochs=1, callbacks=[record_norms])
+    assert list(bare) == ["loss", "weights of the layer", "gradients of the layer"]
 
 
 def test_norms_are_those_of_the_last_batch_for_frozen_parameters_too():
@@ -307,6 +327,10 @@ def test_a_domain_error_stops_in_the_same_way():
         evaluate(model, [([-1.0], 0.0)], lambda output, target: output.log())
 
 
+def loss(output, target):
+    """A metric that has the name of something else."""
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -338,6 +362,7 @@ def test_a_domain_error_stops_in_the_same_way():
             TypeError,
             "the loss is given by its name, such as 'half_squared_error', .* None",
         ),
+        ({"metric": loss}, ValueError, "a metric named loss"),
         ({"metric": 3}, TypeError, "the metric is given by its name, such as 'accuracy', not as int"),
         ({"validation": math.nan}, ValueError, "a fraction of nan of 4 examples leaves one side empty"),
         ({"loss": "binary_crossentropy"}, UnknownNameError, "no loss .* did you mean binary_cross_entropy"),

@@ -94,6 +94,15 @@ def test_the_plot_of_a_csv_file_says_that_columns_are_scaled(tmp_path, monkeypat
     assert json.loads((tmp_path / "beds_model.json").read_text())["columns"] == ["width", "height"]
 
 
+def test_the_help_is_readable(capsys):
+    with pytest.raises(SystemExit):
+        run("--help")
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Train a network on a classic data set or on a CSV file." in out
+    for option in ("--hidden SIZES", "--learning-rate RATE", "--epochs N", "--batch-size N", "--seed N"):
+        assert option in out
+
+
 def test_ctrl_c_saves_what_was_learnt(tmp_path, capsys, monkeypatch):
     record = callbacks.record_norms
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinygrad_edu import files
-from tinygrad_edu.module import Module, read_saved
+from tinygrad_edu.module import Module, named_parts, read_saved
 from tinygrad_edu.optim import Optimizer
 from tinygrad_edu.value import Value
 
@@ -69,14 +69,17 @@ def early_stopping(patience: int) -> Callback:
 def record_norms(training: Training) -> None:
     """Record, as a callback, the lengths of the vectors of weights and of gradients of each layer.
 
-    The names in the history are "weights of layers.0", "gradients of layers.0" and so on; the gradients
+    The names in the history are "weights of layers.0", "gradients of layers.0" and so on; parameters outside
+    of a layer, which is a Module that has ``neurons``, go by the attribute that holds them. The gradients
     are those of the last batch.
     """
+    layer_of: dict[Value, str] = {}
+    for name, part in named_parts(training.model):
+        if isinstance(part, Module) and hasattr(part, "neurons"):  # a layer of one's own too
+            layer_of |= dict.fromkeys(part.parameters(), name or "the layer")
     layers: dict[str, list[Value]] = {}
     for name, parameter in training.model.named_parameters().items():
-        first, _, rest = name.partition(".")
-        place = rest.partition(".")[0]
-        layers.setdefault(f"{first}.{place}" if place.isdigit() else first, []).append(parameter)
+        layers.setdefault(layer_of.get(parameter, name.partition(".")[0]), []).append(parameter)
     for name, parameters in layers.items():
         training.history.record(
             **{

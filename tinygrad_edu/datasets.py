@@ -80,7 +80,7 @@ class Dataset(Sequence[tuple[Row, Target]]):
         >>> len(train), len(test)
         (80, 20)
         """
-        first, second = split_places(len(self), fraction, seed)
+        first, second = split(range(len(self)), fraction, seed)
         return self._part(first), self._part(second)
 
     def _part(self, places: list[int]) -> "Dataset":
@@ -108,17 +108,18 @@ class Dataset(Sequence[tuple[Row, Target]]):
         return replace(self, targets=self.inputs, classes=[])
 
 
-def split_places(count: int, fraction: float, seed: int) -> tuple[list[int], list[int]]:
-    """Return the numbers 0 … count − 1 in two lists, the second with this fraction, drawn by chance.
+def split(examples: Sequence[Any], fraction: float, seed: int = 0) -> tuple[list[Any], list[Any]]:
+    """Return examples of any kind in two lists, the second with this fraction, drawn by chance.
 
     Raises:
         ValueError: if one of the two would be empty.
     """
+    count = len(examples)
     size = round(count * fraction) if 0 < fraction < 1 else 0
     if not 0 < size < count:
         raise ValueError(f"a fraction of {fraction} of {count} examples leaves one side empty")
     places = random.Random(seed).sample(range(count), count)
-    return sorted(places[size:]), sorted(places[:size])
+    return [examples[i] for i in sorted(places[size:])], [examples[i] for i in sorted(places[:size])]
 
 
 def _target(target: Any, what: str) -> Any:
@@ -261,17 +262,20 @@ def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
             first = file.readline()
             file.seek(0)
             reader = csv.reader(file, delimiter=max(",;\t", key=first.count))
-            lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if cells]
+            lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} is not a CSV file in UTF-8: {error}") from None
+    lines = [(line, cells) for line, cells in lines if cells not in ([], [""])]
     if len(lines) < 2:
         raise ValueError(f"{path} has no data: it needs a line of column names and lines of numbers")
     (_, header), *rows = lines
+    if "" in header:
+        raise ValueError(f"{path}: column {header.index('') + 1} has no name: is there a separator too many?")
     if len(set(header)) < len(header):
         raise ValueError(f"{path}: two columns have the same name, so neither can be meant")
     for line, cells in rows:
         if len(cells) != len(header):
-            raise ValueError(f"{path}, line {line}: {len(cells)} cells, but {len(header)} columns")
+            raise ValueError(f"{path}, line {line}: {_count(cells, 'cell')}, but {_count(header, 'column')}")
     place = look_up("column", target, {name: place for place, name in enumerate(header)})
     if len(header) == 1:
         raise ValueError(f"{path}: besides the target {target!r} there is no column to predict it from")
@@ -287,6 +291,10 @@ def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
         targets.append(numbers.pop(place))
         inputs.append(numbers)
     return Dataset(inputs, targets, header[:place] + header[place + 1 :], classes)
+
+
+def _count(things: Sequence[Any], name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
 def _is_number(cell: str) -> bool:

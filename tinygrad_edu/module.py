@@ -14,7 +14,8 @@ class Module:
     """A part of a network. Its parameters are the Values among its attributes.
 
     They are found in lists, tuples, dictionaries and other Modules too, in the order of assignment;
-    attributes whose name starts with an underscore are left out. A subclass assigns its Values or
+    attributes whose name starts with an underscore are left out, and so are results of operations, which
+    a ``__call__`` may keep. A subclass assigns its Values or
     Modules in ``__init__`` and has a ``__call__``; there is nothing to register.
 
     >>> class Line(Module):
@@ -35,9 +36,7 @@ class Module:
 
     def named_parameters(self) -> dict[str, Value]:
         """Return the parameters by the way to them, as in "layers.0.neurons.1.w.0"; a shared one once."""
-        names: dict[Value, str] = {}
-        _find_parameters("", self, names)
-        return {name: parameter for parameter, name in names.items()}
+        return {name: part for name, part in named_parts(self) if isinstance(part, Value) and not part.args}
 
     def parameters(self) -> list[Value]:
         """Return the Values that training changes."""
@@ -126,18 +125,26 @@ def read_saved(path: str | os.PathLike[str], model: Module, *keys: str) -> dict[
     return content
 
 
-def _find_parameters(name: str, item: Any, names: dict[Value, str]) -> None:
+def named_parts(module: Module) -> list[tuple[str, Any]]:
+    """Return all that is found in a Module and the way to it, each thing once, outer before inner."""
+    found: dict[int, tuple[str, Any]] = {}
+    _find_parts("", module, found)
+    return [*found.values()]
+
+
+def _find_parts(name: str, item: Any, found: dict[int, tuple[str, Any]]) -> None:
+    if id(item) in found:  # shared, or a Module that knows the one that holds it
+        return
+    found[id(item)] = name, item
     parts: Iterable[tuple[Any, Any]] = ()
-    if isinstance(item, Value):
-        names.setdefault(item, name)
-    elif isinstance(item, Module):
+    if isinstance(item, Module):
         parts = [(key, part) for key, part in vars(item).items() if not key.startswith("_")]
     elif isinstance(item, dict):
         parts = item.items()
     elif isinstance(item, (list, tuple)):
         parts = enumerate(item)
     for key, part in parts:
-        _find_parameters(f"{name}.{key}" if name else str(key), part, names)
+        _find_parts(f"{name}.{key}" if name else str(key), part, found)
 
 
 def _few(names: Sequence[str]) -> str:

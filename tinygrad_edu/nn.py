@@ -90,7 +90,7 @@ class Neuron(Module):
         activation: str = "relu",
         *,
         init: str = "uniform",
-        bias: Bias | Value = "neuron",
+        bias: Literal["neuron"] | Value | None = "neuron",
         nout: int = 1,
         seed: Seed = None,
     ) -> None:
@@ -100,8 +100,8 @@ class Neuron(Module):
         rng = _generator(seed)
         self.activation = activation
         self.w = [Value(draw(rng, nin, nout)) for _ in range(nin)]
-        if bias not in ("neuron", "shared", None) and not isinstance(bias, Value):
-            raise ValueError(f"bias is 'neuron', 'shared' or None, not {bias!r}")
+        if not isinstance(bias, Value) and bias not in ("neuron", None):
+            raise ValueError(f"bias is 'neuron', None, or 'shared' by a whole layer, not {bias!r} here")
         self.b = bias if isinstance(bias, Value) else Value(0.0) if bias else None
         self._net_label = self._out_label = ""
         _label(self)
@@ -180,7 +180,8 @@ class MLP(Module):
     Its Values have the names of the worked example. Parameters are w1, w2, … and b1, b2, …, counted
     through the network; inputs are i1, i2, …; into and out of an activation go net_o1 and out_o1 in the
     last layer, net_h1 and out_h1 in the hidden layer. Where there are several hidden layers, neuron 3 of
-    the second has net_h2n3 and out_h2n3.
+    the second has net_h2n3 and out_h2n3. Each MLP counts from 1: where a Module holds two, set the labels
+    of one anew, or go by ``named_parameters``.
 
     Args:
         nin: how many inputs it has.

@@ -16,7 +16,7 @@ from typing import Any
 
 from tinygrad_edu import ops
 from tinygrad_edu.callbacks import Callback, Checkpoint, History, Training
-from tinygrad_edu.datasets import split_places
+from tinygrad_edu.datasets import split
 from tinygrad_edu.losses import LOSSES, as_list
 from tinygrad_edu.module import Module
 from tinygrad_edu.names import look_up
@@ -93,8 +93,7 @@ def fit(
         )
     examples = _examples(data)
     if isinstance(validation, (int, float)):
-        places, others = split_places(len(examples), validation, seed)
-        examples, validation = [examples[i] for i in places], [examples[i] for i in others]
+        examples, validation = split(examples, validation, seed)
     held_out = [] if validation is None else _examples(validation, like=examples[0])
     batch_size = whole("batch_size", len(examples) if batch_size is None else batch_size, least=1)
     epochs = whole("epochs", epochs, least=0)
@@ -158,6 +157,9 @@ class _Measure:
     def __init__(self, loss: str | Loss, metric: str | Metric | None) -> None:
         self._loss = loss if callable(loss) else look_up("loss", loss, LOSSES)
         self._metric = metric if metric is None or callable(metric) else look_up("metric", metric, METRICS)
+        self._metric_name = getattr(self._metric, "__name__", "metric")
+        if self._metric_name == "loss":
+            raise ValueError("a metric named loss would be mixed up with the loss: give it another name")
         self._sums: dict[str, float] = {}
         self._count = 0
 
@@ -181,8 +183,8 @@ class _Measure:
         self._add("loss", mean.data * len(batch))
         if self._metric is not None:
             pairs = zip(outputs, batch, strict=True)
-            name = getattr(self._metric, "__name__", "metric")
-            self._add(name, math.fsum(self._metric(output, target) for output, (_, target) in pairs))
+            total_metric = math.fsum(self._metric(output, target) for output, (_, target) in pairs)
+            self._add(self._metric_name, total_metric)
         return mean
 
     def _add(self, name: str, number: float) -> None:

@@ -30,19 +30,24 @@ def add_parser(subparsers: Any) -> None:
         subparsers: what ``ArgumentParser.add_subparsers`` returned.
     """
     what = "train a network on a classic data set or on a CSV file"
-    parser = subparsers.add_parser("train", help=what, description=f"{what.capitalize()}.")
+    parser = subparsers.add_parser("train", help=what, description=f"{what[0].upper()}{what[1:]}.")
     parser.set_defaults(run=run)
     add = parser.add_argument
     add("dataset", nargs="?", help=f"one of {', '.join(DATASETS)}")
     add("--csv", metavar="FILE", help="learn from this file instead: a line of names, then lines of numbers")
     add("--target", metavar="COLUMN", help="the column of the file to predict")
-    add("--hidden", default="16,16", help="sizes of the hidden layers, with commas between (default 16,16)")
-    add("--activation", default="tanh", help="of the hidden layers (default tanh)")
-    add("--epochs", type=int, default=100, help="how often to go over the data (default 100)")
-    add("--batch-size", type=int, default=16, help="examples in one step (default 16)")
-    add("--optimizer", default="adam", help=f"one of {', '.join(OPTIMIZERS)} (default adam)")
-    add("--learning-rate", type=float, default=0.01, help="size of a step (default 0.01)")
-    add("--seed", type=int, default=0, help="for first weights, noise and batches (default 0)")
+    add(
+        "--hidden",
+        metavar="SIZES",
+        default="16,16",
+        help="of the hidden layers, with commas between (default 16,16)",
+    )
+    add("--activation", metavar="NAME", default="tanh", help="of the hidden layers (default tanh)")
+    add("--epochs", metavar="N", type=int, default=100, help="how often to go over the data (default 100)")
+    add("--batch-size", metavar="N", type=int, default=16, help="examples in one step (default 16)")
+    add("--optimizer", metavar="NAME", default="adam", help=f"one of {', '.join(OPTIMIZERS)} (default adam)")
+    add("--learning-rate", metavar="RATE", type=float, default=0.01, help="size of a step (default 0.01)")
+    add("--seed", metavar="N", type=int, default=0, help="for first weights, noise and batches (default 0)")
     add("--save", metavar="FILE", help="where to save the model (default NAME_model.json)")
     add("--plot", metavar="FILE", help="where to save the plot (default NAME_training.png)")
 
