@@ -94,6 +94,21 @@ def test_the_plot_of_a_csv_file_says_that_columns_are_scaled(tmp_path, monkeypat
     assert json.loads((tmp_path / "beds_model.json").read_text())["columns"] == ["width", "height"]
 
 
+def test_a_plot_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="the plot needs matplotlib, an extra")
+
+    def fail_half_way(figure, file, **options):
+        with open(file, "wb") if isinstance(file, str) else file as stream:
+            stream.write(b"half a picture")
+        raise MemoryError
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail_half_way)
+    (tmp_path / "p.png").write_bytes(b"old")
+    with pytest.raises(MemoryError):
+        run("xor", "--hidden", "2", "--epochs", 1, "--plot", "p.png")
+    assert (tmp_path / "p.png").read_bytes() == b"old"
+
+
 def test_the_help_is_readable(capsys):
     with pytest.raises(SystemExit):
         run("--help")

@@ -99,6 +99,7 @@ def fit(
     epochs = whole("epochs", epochs, least=0)
     history = history if isinstance(history, History) else History(history or {})
     training = Training(model, optimizer, history)
+    parameters = {*model.parameters(), *optimizer.parameters}  # either may hold some that the other does not
     callbacks = sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint))
 
     from tqdm.auto import tqdm  # heavier than all the rest of this module
@@ -110,7 +111,7 @@ def fit(
         try:
             while history.epochs < epochs:
                 for batch in _batches(examples, batch_size, f"{seed} {history.epochs}"):
-                    _zero_grad(training)
+                    _zero_grad(parameters)
                     measure.batch(model, batch).backward()
                     optimizer.step()
                     bar.update()
@@ -131,7 +132,7 @@ def fit(
             error.args, error.history = (f"epoch {history.epochs + 1}: {error}",), history
             raise
         finally:
-            _zero_grad(training)
+            _zero_grad(parameters)
     return history
 
 
@@ -197,10 +198,9 @@ class _Measure:
         return means
 
 
-def _zero_grad(training: Training) -> None:
-    """Set all gradients to 0, those of parameters that only the model or only the optimiser holds too."""
-    training.model.zero_grad()
-    training.optimizer.zero_grad()
+def _zero_grad(parameters: Iterable[Value]) -> None:
+    for parameter in parameters:
+        parameter.grad = 0.0
 
 
 def _first_bad(loss: Value) -> str:
