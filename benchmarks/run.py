@@ -39,7 +39,7 @@ RATIOS = {
     "moons": ("moons step", workloads.moons, (50, 5), ["micrograd"], 200),
     "gpt": ("microgpt step", workloads.gpt, (50, 10), ["plain Python", "tinygrad_edu, without dot"], 15),
     "digits": ("MLP 784-50-10, one sample", workloads.digits, (50, 5), ["micrograd"], 200),
-    "three_layer": ("worked example, one step", workloads.three_layer, (10_000, 10_000), ["plain Python"], 0),
+    "three_layer": ("worked example's step", workloads.three_layer, (10_000,) * 2, ["plain Python"], None),
 }  # fmt: skip
 SIZES = [10**3, 10**4, 10**5, 10**6, 10**7]
 

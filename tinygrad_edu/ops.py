@@ -134,7 +134,7 @@ def _power(exponent: float) -> Op:
 
 
 # The exponent is a plain number: it has no slope, so x ** 3 has the one slope 3·x², for negative x too.
-power = declare(Family("power", _power, examples=[-1.0, 0.0, 0.5, 1.0, 2.0, 2.5, 3.0]))
+power: Family = declare(Family("power", _power, examples=[-1.0, 0.0, 0.5, 1.0, 2.0, 2.5, 3.0]))
 
 
 def _positive_base(x: float, y: float) -> float:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from tinygrad_edu.value import Value
 
-_visits = count(2, 2)  # each traversal marks what it enters with an even number, what it leaves with the next
+# Each traversal marks what it enters with an even number, and what it leaves with the next.
+_next_mark: Final = count(2, 2).__next__
 
 
 class CycleError(ValueError):
@@ -35,7 +36,7 @@ def topological_order(
     >>> [value.label or value.op for value in topological_order(a * b + a)]
     ['a', 'b', <operation mul>, <operation add>]
     """
-    entered = next(_visits)
+    entered = _next_mark()
     left = entered + 1
     order: list[Value] = []
     stack = [root]

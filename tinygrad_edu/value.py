@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Final, SupportsFloat, final
 
 from tinygrad_edu import ops
 from tinygrad_edu.engine import mypyc_attr
-from tinygrad_edu.op import Op, as_float, find
+from tinygrad_edu.op import Family, Op, as_float, find
 from tinygrad_edu.order import CycleError, topological_order
 
 __all__ = ["CycleError", "Value", "topological_order"]
@@ -18,6 +18,7 @@ DIV: Final = find("div")
 NEG: Final = find("neg")
 RELU: Final = find("relu")
 DOT: Final = find("dot")
+POWER: Final[Family] = ops.power
 
 
 @final
@@ -147,10 +148,9 @@ class Value:
         if isinstance(exponent, Value):
             return _record(ops.pow, (self, exponent))
         n = as_float(exponent)
-        op = ops.power.of(n)
+        op = POWER.of(n)
         try:
-            z = math.pow(self.data, n)
-            slope = n * math.pow(self.data, n - 1.0) if n else 0.0
+            z, slope = math.pow(self.data, n), n * math.pow(self.data, n - 1.0) if n else 0.0
         except (ArithmeticError, ValueError):
             z = slope = math.nan
         if math.isnan(slope):
@@ -242,7 +242,7 @@ class Value:
     def relu(self) -> "Value":
         """Return the Value where it is positive, else 0."""
         x = self.data
-        return _node(0.0 if x <= 0.0 else x, RELU, (self,), 1.0 if x > 0.0 else 0.0)
+        return _node(0.0 if x <= 0 else x, RELU, (self,), 1.0 if x > 0 else 0.0)
 
     def leaky_relu(self, negative_slope: float = 0.01) -> "Value":
         """Return the Value where it is positive, else ``negative_slope`` times it."""
