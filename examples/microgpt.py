@@ -113,7 +113,11 @@ def main():
     parser.add_argument("--names", type=Path, default=Path(__file__).with_name("names.txt"))
     parser.add_argument("--steps", type=int, default=30)
     options = parser.parse_args()
-    model, letters, _ = train(options.names.read_text(encoding="utf-8").split(), options.steps)
+    try:
+        names = options.names.read_text(encoding="utf-8").split()
+    except (OSError, ValueError) as error:
+        parser.error(f"the names cannot be read: {error}")
+    model, letters, _ = train(names, options.steps)
     print(f"{len(model.parameters())} parameters; names it makes up:")
     for _ in range(5):
         print(" ", make_up(model, letters))

@@ -2,15 +2,14 @@
 
     python examples/moons_demo.py [--steps 100] [--plot boundary.png]
 
-Everything is written out, as one would in micrograd; `examples/digits.py` shows the same with `train.fit`.
+Everything is written out, as one would in micrograd; in `examples/digits.py`, `train.fit` does this work.
 """
 
 import argparse
 import random
 
-from tinygrad_edu import datasets
+from tinygrad_edu import Value, datasets
 from tinygrad_edu.nn import MLP
-from tinygrad_edu.value import Value
 
 
 def margin_loss(model, points):

@@ -72,7 +72,8 @@ def test_a_mistake_gets_one_line_and_no_file(tmp_path, arguments, message):
 
 
 def test_version(tmp_path):
-    assert run("--version", cwd=tmp_path).stdout.startswith(f"tinygrad_edu {tinygrad_edu.__version__}")
+    engine = "compiled" if tinygrad_edu.COMPILED else "interpreted"
+    assert run("--version", cwd=tmp_path).stdout == f"tinygrad_edu {tinygrad_edu.__version__} ({engine})\n"
 
 
 def test_a_terminal_that_knows_no_greek_letters(tmp_path):

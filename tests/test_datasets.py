@@ -56,6 +56,12 @@ def test_noise_comes_from_the_seed(make):
         make(1)
 
 
+@pytest.mark.parametrize("noise", [-1, math.nan, "much"])
+def test_noise_is_a_standard_deviation(noise):
+    with pytest.raises(ValueError, match=f"a standard deviation of at least 0, not {noise!r}"):
+        moons(10, noise=noise)
+
+
 def test_small_sets():
     assert all(target == (a != b) for (a, b), target in xor())
     assert [list(three_layer.INPUTS.values())] == worked_pair().inputs
@@ -112,6 +118,11 @@ def test_arrays_are_taken_too():
     [
         ([], [], ValueError, "there is no data"),
         ([[1]], [1, 2], ValueError, "1 rows of inputs, but 2 targets"),
+        ([0, 1], [0, 1], TypeError, "inputs of example 0: a list of numbers is needed, not 0; counted"),
+        (["ab", "c"], [0, 1], TypeError, "inputs of example 0: a list of numbers is needed, not 'ab'"),
+        ([[0, 1], [2, "x"]], [0, 1], TypeError, "inputs of example 1, number 1: .* not str: .* from 0$"),
+        ([[0, 1], [2, 10**400]], [0, 1], TypeError, "inputs of example 1, number 1: "),
+        ([[0], [2]], [0, "x"], TypeError, "target of example 1, number 0: "),
         ([[1, 2], [1, 2], [1]], [0, 0, 0], ValueError, "example 2 has another number of inputs"),
         ([[1], [2]], [[1, 2], [1]], ValueError, "example 1 has another number of target numbers"),
         ([[1], ["x"]], [0, 0], TypeError, "one real number, not str"),
@@ -143,6 +154,10 @@ def test_numbers_are_read(tmp_path, separator, encoding, newline):
     assert (data.columns, data.classes) == (["größe", "b"], [])
 
 
+def test_lines_of_nothing_are_left_out(tmp_path):
+    assert list(read_csv(write(tmp_path, "a,y\n  \n1,2\n\n3,4\n \n"), "y")) == [([1.0], 2.0), ([3.0], 4.0)]
+
+
 def test_words_are_classes(tmp_path):
     data = read_csv(write(tmp_path, "x,kind\n1,rose\n2,lily\n3,rose\n"), "kind")
     assert (data.classes, data.targets) == (["lily", "rose"], [1, 0, 1])
@@ -165,11 +180,12 @@ def test_a_quoted_cell_may_hold_the_separator(tmp_path):
         ("a,y\n1,red\n2,\n", "y", "line 2, column 'y': 'red' is not a number"),
         ("a,y\nnan,2\n", "y", "line 2, column 'a': 'nan' is not finite"),
         ("a,y\n1e999,2\n", "y", "line 2, column 'a': '1e999' is not finite"),
-        ("a,y\n1,2\n3\n", "y", "line 3: 1 cells, but 2 columns"),
+        ("a,y\n1,2\n3\n", "y", "line 3: 1 cell, but 2 columns"),
         ("a,y\n1,2,3\n", "y", "line 2: 3 cells, but 2 columns"),
+        ("a,y,\n1,2,\n", "y", "column 3 has no name: is there a separator too many"),
         ("a,a,y\n1,2,3\n", "y", "two columns have the same name"),
         ("y\n1\n2\n", "y", "besides the target 'y' there is no column"),
-        ('a,y\n"1,2\n', "y", "has no data|1 cells"),
+        ('a,y\n"1,2\n', "y", "has no data|1 cell"),
         (f"a,y\n{'x' * 200_000},2\n", "y", "not a CSV file"),
     ],
 )

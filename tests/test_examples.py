@@ -37,6 +37,13 @@ def test_the_expression_equals_plain_arithmetic(capsys):
     assert [float(line) for line in capsys.readouterr().out.split()] == pytest.approx(expected, abs=1e-4)
 
 
+def test_missing_names_are_one_clear_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["microgpt.py", "--names", str(tmp_path / "nope")])
+    with pytest.raises(SystemExit):
+        load("microgpt").main()
+    assert "the names cannot be read: " in capsys.readouterr().err
+
+
 def test_the_moons_demo_learns():
     lines = []
     _, accuracy = load("moons_demo").train(45, report=lines.append)

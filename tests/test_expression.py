@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tinygrad_edu
-from tinygrad_edu import Value, expression, ops, topological_order
+from tinygrad_edu import Value, expression, topological_order
 from tinygrad_edu.expression import DEEPEST, LONGEST, ExpressionError, parse, parse_numbers
 from tinygrad_edu.notation import formula
-from tinygrad_edu.op import Reduction
+from tinygrad_edu.op import Reduction, operations
 
 AT = {"w": 0.4, "x": 1.3, "b": -0.1}
 FUNCTIONS = {
@@ -108,7 +108,7 @@ def names_for(op) -> dict[str, float]:
     return {f"x{i}": number for i, number in enumerate(op.samples[0])}
 
 
-@pytest.mark.parametrize("op", ops.operations(), ids=repr)
+@pytest.mark.parametrize("op", operations(), ids=repr)
 def test_every_operation_can_be_typed_as_it_is_called_and_as_it_is_printed(op):
     at = names_for(op)
     leaves = [Value(number, name) for name, number in at.items()]

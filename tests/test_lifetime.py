@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from random_graphs import random_graph
 
-from tinygrad_edu import Value, gradient, ops, topological_order
+from tinygrad_edu import Value, gradient, topological_order
 from tinygrad_edu.graph import fold
+from tinygrad_edu.op import operations
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def collector_off() -> Iterator[None]:
 
 def alive() -> list[int]:
     """Return how many references there are to each operation: every Value that it made holds one."""
-    return [sys.getrefcount(op) for op in ops.operations()]
+    return [sys.getrefcount(op) for op in operations()]
 
 
 @pytest.mark.usefixtures("collector_off")

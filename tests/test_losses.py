@@ -61,6 +61,12 @@ def test_single_outputs_need_no_list():
         assert loss(Value(0.3), 1).data == loss([Value(0.3)], [1]).data
 
 
+def test_a_target_may_be_numpys():
+    numpy = pytest.importorskip("numpy", reason="its numbers are the input")
+    assert mean_squared_error(Value(1.0), numpy.array(3.0)).data == 4.0
+    assert mean_squared_error([Value(1.0), Value(0.0)], numpy.array([3.0, 2.0])).data == 4.0
+
+
 def test_the_worked_example():
     # out_o1, out_o2 and E_total of the reference
     outputs = [Value(0.7513650695523157), Value(0.7729284653214626)]
@@ -87,6 +93,7 @@ def test_names():
         (categorical_cross_entropy, [Value(1.0), Value(2.0)], 0.5, "no class 0.5"),
         (categorical_cross_entropy, Value(1.0), 0, "one output for each class"),
         (mean_squared_error, [Value(1.0), Value(2.0)], [1.0], "2 outputs need 2 targets, not 1"),
+        (mean_squared_error, [], [], "there are no outputs, and so no loss"),
         (half_squared_error, Value(1.0), [1.0, 2.0], "1 outputs need 1 targets, not 2"),
     ],
 )

@@ -236,6 +236,26 @@ def test_a_module_finds_its_parameters():
         module([1])
 
 
+def test_a_module_may_keep_results_and_refer_to_its_parent():
+    class Part(Module):
+        def __init__(self, parent):
+            self.parent, self.w = parent, Value(2.0)
+
+        def __call__(self, x):
+            self.last = self.w * x
+            return self.last
+
+    class Whole(Module):
+        def __init__(self):
+            self.part = Part(self)
+            self.all = [self.part, self]
+
+    whole = Whole()
+    whole.part(3.0)
+    assert list(whole.named_parameters()) == ["part.w"]
+    assert list(whole.part.named_parameters()) == ["w"]
+
+
 def test_zero_grad_uses_parameters_of_a_micrograd_style_module():
     class Line(Module):
         def __init__(self):
@@ -258,6 +278,19 @@ def test_saving_and_loading_is_exact(tmp_path):
     assert other.state_dict() == model.state_dict()
     assert json.loads(path.read_text())["model"] == repr(model)
     assert [file.name for file in tmp_path.iterdir()] == ["model.json"]
+
+
+def test_a_file_of_another_model_is_refused(tmp_path):
+    path = tmp_path / "model.json"
+    MLP(2, [3, 1], "tanh").save(path)
+    model = MLP(2, [3, 1], "relu")
+    before = model.state_dict()
+    with pytest.raises(ValueError, match=r"is of MLP\(2, .*'tanh'\), and this is MLP\(2, \[3, 1\]\)$"):
+        model.load(path)
+    assert model.state_dict() == before
+    Custom().save(path)  # has no repr of its own
+    assert json.loads(path.read_text())["model"] == "Custom()"
+    Custom().load(path)
 
 
 def test_copies_and_pickles_are_independent():
@@ -292,6 +325,8 @@ NEURON = "layers.0.neurons.0"
         ({f"{NEURON}.b": None}, f"not a finite number: {NEURON}.b"),
         ({f"{NEURON}.b": math.inf}, f"not a finite number: {NEURON}.b"),
         ({f"{NEURON}.b": "1.5"}, f"not a finite number: {NEURON}.b"),
+        ({f"{NEURON}.b": 10**400}, f"not a finite number: {NEURON}.b"),
+        ({0: 1.0}, "not known: 0"),
         ({"extra": 1.0}, "not known: extra"),
         ({f"{NEURON}.b": ...}, f"missing: {NEURON}.b"),
     ],
@@ -327,7 +362,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, content):
 
 def test_states_of_the_wrong_kind(tmp_path):
     path = tmp_path / "model.json"
-    path.write_text('{"state": [1, 2]}')
+    path.write_text('{"model": "MLP(2, [1])", "state": [1, 2]}')
     with pytest.raises(ValueError, match="the state is a dictionary of numbers by name, not list"):
         MLP(2, [1]).load(path)
 
@@ -339,8 +374,15 @@ def test_states_of_the_wrong_kind(tmp_path):
         (lambda: Layer(1, 4, "relu")([1, 2]), ValueError, r"takes 1 input, not 2"),
         (lambda: Neuron(3)([]), ValueError, r"Neuron\(3, 'relu'\) takes 3 inputs, not 0"),
         (lambda: MLP(2, [3, 1], "rellu"), UnknownNameError, "no activation 'rellu': did you mean relu"),
+        (lambda: MLP(2, [3, 1], "ReLU"), UnknownNameError, "no activation 'ReLU': did you mean relu"),
+        (lambda: MLP(2, [3, 1], None), TypeError, "by its name, such as 'linear', .*, not as NoneType$"),
+        (lambda: MLP(2, [3, 1], math.tanh), TypeError, "by its name, .*, not as builtin_function"),
+        (lambda: Layer(2, 3, ["relu"]), TypeError, "by its name, .*, not as list$"),
+        (lambda: Neuron(2, Value.tanh), TypeError, "by its name, .*, not as [a-zA-Z]+$"),
+        (lambda: MLP(1, [1])(0.5), TypeError, r"MLP\(1, \[1\]\) takes a list of 1 input, not a float$"),
         (lambda: Neuron(2, init="xaver"), UnknownNameError, "no initialiser 'xaver': did you mean xavier"),
-        (lambda: Layer(2, 2, bias="share"), ValueError, "bias is 'neuron', 'shared' or None, not 'share'"),
+        (lambda: Layer(2, 2, bias="share"), ValueError, "bias is 'neuron', None, or 'shared' .* not 'share'"),
+        (lambda: Neuron(2, bias="shared"), ValueError, "'shared' by a whole layer, not 'shared' here"),
         (lambda: MLP(2, []), ValueError, "nouts lists the size of each layer"),
         (lambda: MLP(2, 16), ValueError, "nouts lists the size of each layer"),
         (lambda: MLP(2, [0, 1]), ValueError, "number of neurons is a positive whole number, not 0"),

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from tinygrad_edu import Value
+from tinygrad_edu.nn import MLP
 from tinygrad_edu.optim import (
     OPTIMIZERS,
     SGD,
@@ -107,9 +108,11 @@ def test_the_learning_rate_may_be_changed():
     optimizer = SGD([w], 0.5, schedule=exponential_decay(0.5))
     w.grad = 1.0
     optimizer.step()
-    assert optimizer.learning_rate == 0.25
+    assert (optimizer.learning_rate, optimizer.step_size) == (0.5, 0.25)
     optimizer.learning_rate = 1.0
-    assert optimizer.learning_rate == 0.5
+    assert (optimizer.learning_rate, optimizer.step_size) == (1.0, 0.5)
+    optimizer.step()
+    assert w.data == 1.0 - 0.5 - 0.5
     with pytest.raises(ValueError, match="learning_rate is at least 0"):
         optimizer.learning_rate = -1.0
 
@@ -132,13 +135,16 @@ def test_a_restored_optimiser_goes_on_exactly(name):
             optimizer.step()
 
     straight, first, second = Value(START), Value(START), Value(0.0)
-    run(straight, make([straight], **options), GRADIENTS)
+    straight_optimizer = make([straight], **options)
+    run(straight, straight_optimizer, GRADIENTS[:3])
     stopped = make([first], **options)
     run(first, stopped, GRADIENTS[:3])
     second.data = first.data
-    restored = make([second], **options)
+    restored = make([second], 0.9, **options)
+    stopped.learning_rate = straight_optimizer.learning_rate = 0.3  # as a callback may do
     restored.load_state_dict(stopped.state_dict())
     run(second, restored, GRADIENTS[3:])
+    run(straight, straight_optimizer, GRADIENTS[3:])
     assert second.data == straight.data
     assert stopped.steps == 3  # and has not moved with its copy
 
@@ -149,10 +155,16 @@ def test_a_state_that_does_not_fit_changes_nothing():
     for state, message in (
         (SGD([Value(1.0)]).state_dict(), "the state is of 'SGD', and this is Adam"),
         (Adam([Value(1.0), Value(2.0)]).state_dict(), "Adam has 1 parameters, but 2 mean"),
-        ({"optimizer": "Adam", "steps": 3, "mean": [1.0]}, "Adam has 1 parameters, but 0 mean_square"),
-        ({"optimizer": "Adam", "mean": [1.0], "mean_square": [1.0]}, "steps is a whole number"),
-        ({"optimizer": "Adam", "steps": 3, "mean": ["x"], "mean_square": [1.0]}, "not a list of numbers"),
-        ({"optimizer": "Adam", "steps": 3, "mean": 1.0, "mean_square": [1.0]}, "not a list of numbers"),
+        (before | {"mean_square": []}, "Adam has 1 parameters, but 0 mean_square"),
+        (before | {"steps": None}, "steps is a whole number"),
+        (before | {"steps": -3}, "steps is a whole number of at least 0, not -3"),
+        (before | {"steps": True}, "steps is a whole number of at least 0, not True"),
+        (before | {"mean": ["x"]}, "mean is not a list of finite numbers"),
+        (before | {"mean": 1.0}, "mean is not a list of finite numbers"),
+        (before | {"mean": [math.nan]}, "mean is not a list of finite numbers"),
+        (before | {"mean": [10**400]}, "mean is not a list of finite numbers"),
+        (before | {"learning_rate": -1.0}, "learning_rate is at least 0"),
+        (before | {"learning_rate": "0.1"}, "learning_rate is at least 0, and finite, not '0.1'"),
         ({}, "the state is of None"),
         ([], "the state is a dictionary"),
     ):
@@ -171,15 +183,34 @@ def test_a_state_that_does_not_fit_changes_nothing():
         (lambda w: SGD(w, nesterov=True), "nesterov needs a momentum"),
         (lambda w: RMSProp(w, decay=-1), "decay is at least 0"),
         (lambda w: Adam(w, betas=(0.9, 1.0)), "each of betas is at least 0 and less than 1"),
+        (lambda w: AdamW(w, betas=(0.9, 1.0)), "each of betas is at least 0 and less than 1"),
         (lambda w: AdamW(w, weight_decay=-1), "weight_decay is at least 0"),
         (lambda w: Adam(w, epsilon=-1), "epsilon is at least 0"),
         (lambda w: SGD([]), "at least one parameter"),
-        (lambda w: cosine_decay(0), "number of steps is at least 1, not 0"),
+        (lambda w: cosine_decay(0), "number of steps is a whole number of at least 1, not 0"),
+        (lambda w: step_decay(2.5), "whole number of at least 1, not 2.5"),
+        (lambda w: step_decay(2, 3.0), "the factor of a decay is from 0 to 1, not 3.0"),
+        (lambda w: exponential_decay(-1), "the factor of a decay is from 0 to 1, not -1"),
+        (lambda w: exponential_decay(1.1), "the factor of a decay is from 0 to 1, not 1.1"),
+        (lambda w: SGD(w, "0.1"), "learning_rate is at least 0, and finite, not '0.1'"),
+        (lambda w: SGD(w, 10**400), "learning_rate is at least 0"),
+        (lambda w: Adam(w, betas=(0.9,)), r"betas are two numbers, not \(0.9,\)"),
+        (lambda w: Adam(w, betas=0.9), "betas are two numbers, not 0.9"),
     ],
 )
 def test_mistakes_get_one_clear_line(make, message):
     with pytest.raises(ValueError, match=message):
         make([Value(1.0)])
+
+
+@pytest.mark.parametrize("parameters", [MLP(1, [1]), MLP(1, [1]).named_parameters(), [1.0], 3.0])
+def test_parameters_are_values(parameters):
+    with pytest.raises(TypeError, match=r"a list of Values: give it model.parameters\(\)"):
+        SGD(parameters, 0.1)
+
+
+def test_the_repr_says_what_it_is():
+    assert repr(AdamW(MLP(1, [1]).parameters(), 0.02)) == "AdamW(2 parameters, 0.02)"
 
 
 def test_an_optimiser_of_ones_own():

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from tinygrad_edu import Value
 from tinygrad_edu.callbacks import record_norms
 from tinygrad_edu.datasets import Dataset, moons, xor
 from tinygrad_edu.nn import MLP
@@ -30,6 +31,9 @@ def test_loss_curve():
         "loss": ([1, 2, 3], [3.0, 2.0, 1.5]),
         "validation loss": ([1, 2, 3], [3.5, 3.0, 4.0]),
     }
+    assert {line.get_marker() for line in ax.lines} == {""}
+    single = plots.loss_curve({"loss": [3.0]})
+    assert single.lines[0].get_marker() == "o"  # a line of one point would be invisible
     other = plt.subplots()[1]
     assert plots.loss_curve({"loss": [1.0]}, ax=other) is other
 
@@ -49,6 +53,17 @@ def test_layers_over_time():
         plots.layers_over_time({"loss": [1.0]})
 
 
+def test_norms_of_zero_are_visible():
+    history = {"weights of a": [1.0, 2.0], "gradients of a": [0.0, 0.0], "gradients of b": [0.0, 1e-6]}
+    weights, gradients = plots.layers_over_time(history)
+    assert (weights.get_yscale(), gradients.get_yscale()) == ("log", "symlog")
+    gradients.figure.canvas.draw()
+    heights = [gradients.transData.transform((1, norm))[1] for norm in (0.0, 1e-6)]
+    low, high = gradients.get_window_extent().intervaly
+    assert low < heights[0] < heights[1] < high
+    plots.layers_over_time({"weights of a": [0.0], "gradients of a": [0.0]})[1].figure.canvas.draw()
+
+
 def test_decision_boundary_shows_what_the_model_says(monkeypatch):
     def model(x):
         return x[1] - x[0]  # class 1 above the diagonal
@@ -64,6 +79,29 @@ def test_decision_boundary_shows_what_the_model_says(monkeypatch):
     assert [len(points.get_offsets()) for points in ax.collections] == [3, 1]
     with pytest.raises(ValueError, match="needs two inputs, and these examples have 1"):
         plots.decision_boundary(model, Dataset([[1]], [0]))
+
+
+def ten_fields(x):
+    return [Value(-abs(x[0] - kind)) for kind in range(10)]
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [[float(kind) for kind in range(10)], [[int(i == kind) for i in range(10)] for kind in range(10)]],
+)
+def test_ten_classes_have_ten_colours(targets):
+    ax = plots.decision_boundary(ten_fields, [([kind, kind % 2], targets[kind]) for kind in range(10)])
+    fields, *points = ax.collections
+    colours = [tuple(colour) for colour in fields.get_facecolor()[:, :3]]
+    assert len(set(colours)) == 10
+    assert [tuple(p.get_facecolor()[0][:3]) for p in points] == colours
+    assert [p.get_offsets()[0].tolist() for p in points] == [[kind, kind % 2] for kind in range(10)]
+
+
+@pytest.mark.parametrize("targets", [[0, 1], [-1, 1], [[0.0], [1.0]], [[-1.0], [1.0]]])
+def test_two_classes_in_any_writing(targets):
+    ax = plots.decision_boundary(lambda x: Value(x[0]), list(zip([[-1, 0], [1, 0]], targets, strict=True)))
+    assert [p.get_offsets().tolist() for p in ax.collections[1:]] == [[[-1, 0]], [[1, 0]]]
 
 
 @pytest.mark.parametrize("outputs", [1, 3])

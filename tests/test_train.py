@@ -1,5 +1,6 @@
 """Training: the worked example, stopping, resuming, and what happens when it goes wrong."""
 
+import contextlib
 import json
 import math
 import random
@@ -15,7 +16,7 @@ from tinygrad_edu.datasets import Dataset, moons, one_hot, worked_pair, xor
 from tinygrad_edu.losses import half_squared_error
 from tinygrad_edu.module import Module
 from tinygrad_edu.names import UnknownNameError
-from tinygrad_edu.nn import MLP
+from tinygrad_edu.nn import MLP, Layer
 from tinygrad_edu.optim import SGD, Adam, cosine_decay
 from tinygrad_edu.train import DivergedError, accuracy, evaluate, fit
 
@@ -126,6 +127,9 @@ def test_metrics():
     logits = [Value(0.0), Value(2.0), Value(1.0)]
     assert (accuracy(logits, 1), accuracy(logits, 2), accuracy(logits, [0.0, 1.0, 0.0])) == (1.0, 0.0, 1.0)
     assert (accuracy(Value(-0.2).sigmoid(), 1), accuracy(Value(0.2).sigmoid(), 1)) == (0.0, 1.0)
+    for output in (Value(0.2), [Value(0.2)]):  # a list of one is as good as the one
+        assert (accuracy(output, [1.0]), accuracy(output, [0.0])) == (1.0, 0.0)
+        assert (accuracy(output, 1), accuracy(output, 0), accuracy(output, -1)) == (1.0, 0.0, 0.0)
     model = MLP(2, [4, 1], "tanh", seed=0)
     history = quick(model, xor(), epochs=1, metric="accuracy", validation=xor())
     assert list(history) == ["loss", "accuracy", "validation_loss", "validation_accuracy"]
@@ -139,12 +143,65 @@ def test_metrics():
 
 def test_norms_of_layers():
     model = MLP(2, [3, 1], seed=1)
-    history = quick(model, xor(), epochs=2, callbacks=[record_norms])
+    gradients = []
+
+    def keep_gradients(training):
+        gradients[:] = [p.grad for p in model.layers[1].parameters()]
+
+    history = quick(model, xor(), epochs=2, callbacks=[record_norms, keep_gradients])
     names = ["weights of layers.0", "gradients of layers.0", "weights of layers.1", "gradients of layers.1"]
     assert list(history) == ["loss", *names]
     last = model.layers[1].parameters()
-    assert history["weights of layers.1"][-1] == pytest.approx(math.sqrt(sum(p.data**2 for p in last)))
-    assert history["gradients of layers.1"][-1] == pytest.approx(math.sqrt(sum(p.grad**2 for p in last)))
+    assert history["weights of layers.1"][-1] == pytest.approx(math.hypot(*[p.data for p in last]))
+    assert history["gradients of layers.1"][-1] == pytest.approx(math.hypot(*gradients))
+
+
+class Coder(Module):
+    def __init__(self):
+        self.encoder, self.decoder = MLP(2, [2, 1], seed=1), MLP(1, [2], seed=2)
+        self.matrix = [[Value(3.0), Value(4.0)], [Value(12.0)]]
+
+    def __call__(self, x):
+        (a, b), (c,) = self.matrix
+        first, second = self.decoder([self.encoder(x)])
+        return first * a + second * b + c
+
+
+def test_norms_are_grouped_by_layers_wherever_they_are():
+    history = quick(Coder(), xor(), optimizer=SGD([Value(0.0)], 0.0), epochs=1, callbacks=[record_norms])
+    layers = ["encoder.layers.0", "encoder.layers.1", "decoder.layers.0", "matrix"]
+    assert [name for name in history if "weights" in name] == [f"weights of {layer}" for layer in layers]
+    assert history["weights of matrix"] == [13.0]
+    bare = quick(Layer(2, 1, "tanh", bias="shared", seed=1), xor(), epochs=1, callbacks=[record_norms])
+    assert list(bare) == ["loss", "weights of the layer", "gradients of the layer"]
+
+
+def test_norms_are_those_of_the_last_batch_for_frozen_parameters_too():
+    model = MLP(2, [3, 1], "tanh", seed=1)
+    frozen = SGD(model.layers[1].parameters(), 0.0)
+    history = quick(model, xor(), optimizer=frozen, epochs=3, callbacks=[record_norms])
+    assert len(set(history["gradients of layers.0"])) == 1
+
+
+@pytest.mark.parametrize("ending", ["all epochs done", "stop", "interrupted", "diverged"])
+def test_no_gradient_is_left_behind(ending):
+    def stop(training):
+        if ending == "interrupted":
+            signal.raise_signal(signal.SIGINT)
+        if ending == "diverged":
+            model.layers[0].neurons[0].w[0].data = math.nan
+        return ending == "stop"
+
+    model, scale = MLP(2, [3, 1], "tanh", seed=1), Value(1.0)
+
+    def loss(output, target):
+        return (output * scale - target) ** 2
+
+    optimizer = SGD([*model.parameters(), scale], 0.1)
+    with pytest.raises(DivergedError) if ending == "diverged" else contextlib.nullcontext():
+        history = quick(model, xor(), loss, optimizer, epochs=2, callbacks=[stop])
+        assert history.stopped == ending
+    assert {parameter.grad for parameter in optimizer.parameters} == {0.0}
 
 
 def test_gradients_vanish_in_a_deep_sigmoid_network():
@@ -227,12 +284,13 @@ def test_a_loss_that_explodes_stops_with_the_first_bad_value():
     model = MLP(1, [1], seed=0)
     with pytest.raises(DivergedError) as caught:
         quick(model, [([1e200], 1.0)], "half_squared_error", SGD(model.parameters(), 1.0), epochs=10)
-    assert "the result is too large for a float" in str(caught.value)
+    assert "the result is too large for a float; the largest parameter is w1 = " in str(caught.value)
+    assert str(caught.value).endswith("try a smaller learning rate, or look for bad data")
     model = MLP(1, [1], seed=0)
     with pytest.raises(DivergedError) as caught:
         quick(model, [([1e200], 0)], "binary_cross_entropy", SGD(model.parameters(), 1e100), epochs=10)
     assert str(caught.value).startswith("epoch 2: the loss is ")
-    assert "the first Value that went bad is out_o1 = -inf: try a smaller learning rate" in str(caught.value)
+    assert "went bad is a result of dot = -inf, on the way to out_o1: try a smaller" in str(caught.value)
     assert caught.value.history.epochs == 1
 
 
@@ -249,16 +307,28 @@ def test_an_unlabelled_value_is_named_by_its_operation():
     with pytest.raises(DivergedError, match="a result of mul = inf"):
         quick(model, [([1.0], 0.0)], lambda output, target: output * output)
 
+    def named(output, target):
+        y = -(output * output)
+        y.label = "y"
+        return y
+
+    with pytest.raises(DivergedError, match="is a result of mul = inf, on the way to y:"):
+        quick(model, [([1.0], 0.0)], named)
+
 
 def test_a_domain_error_stops_in_the_same_way():
     model = Recorder()
     with pytest.raises(
-        DivergedError, match=r"epoch 1: log\(x\) with x = -1.0: log needs a positive"
+        DivergedError, match=r"epoch 1: log\(x\) with x = -1.0: log needs a positive.*try a smaller learning"
     ) as caught:
         quick(model, [([-1.0], 0.0)], lambda output, target: output.log())
     assert caught.value.history.epochs == 0
     with pytest.raises(DivergedError, match=r"^log\(x\)"):
         evaluate(model, [([-1.0], 0.0)], lambda output, target: output.log())
+
+
+def loss(output, target):
+    """A metric that has the name of something else."""
 
 
 @pytest.mark.parametrize(
@@ -268,6 +338,33 @@ def test_a_domain_error_stops_in_the_same_way():
         ({"data": [1, 2]}, ValueError, r"list of pairs \(inputs, target\)"),
         ({"data": ([[0, 0], [0, 1], [1, 0]], [0, 1, 1])}, ValueError, r"list of pairs \(inputs, target\)"),
         ({"data": [([1, 2, 3], 0)]}, ValueError, "takes 2 inputs, not 3"),
+        (
+            {"data": [([1, 2], 0), ([1, 2, 3], 0)]},
+            ValueError,
+            "inputs of example 1: 3 numbers, but 2 numbers in the first example; counted from 0",
+        ),
+        ({"data": [([1, 2], 0), ([1, 2], [0, 1])]}, ValueError, "target of example 1: 2 numbers, but 1 numb"),
+        ({"data": [([1, 2], 0), ([1, "x"], 0)]}, ValueError, "inputs of example 1: not only numbers, but 2"),
+        (
+            {"data": [([1, 2], 0), ([1, 2], math.nan)]},
+            ValueError,
+            "target of example 1: a number that is",
+        ),
+        (
+            {"data": [([1, math.inf], 0)]},
+            ValueError,
+            "inputs of example 0: a number that is infinite",
+        ),
+        ({"validation": [([1, 2], 0), ([1], 0)]}, ValueError, "inputs of example 1: 1 numbers, but 2"),
+        ({"data": xor().inputs}, TypeError, r"takes a list of 2 inputs, not a float"),
+        (
+            {"loss": None},
+            TypeError,
+            "the loss is given by its name, such as 'half_squared_error', .* None",
+        ),
+        ({"metric": loss}, ValueError, "a metric named loss"),
+        ({"metric": 3}, TypeError, "the metric is given by its name, such as 'accuracy', not as int"),
+        ({"validation": math.nan}, ValueError, "a fraction of nan of 4 examples leaves one side empty"),
         ({"loss": "binary_crossentropy"}, UnknownNameError, "no loss .* did you mean binary_cross_entropy"),
         ({"optimizer": "adma"}, UnknownNameError, "no optimiser 'adma': did you mean adam"),
         ({"metric": "acuracy"}, UnknownNameError, "no metric 'acuracy': did you mean accuracy"),
@@ -293,6 +390,26 @@ def test_mistakes_get_one_clear_line(options, error, message):
         fit(model, progress=False, **arguments)
     assert "\n" not in str(caught.value)
     assert model.state_dict() == before
+
+
+def test_numbers_may_be_numpys_and_a_history_any_dictionary():
+    numpy = pytest.importorskip("numpy", reason="its numbers are the input")
+    model = MLP(2, [2, 1], seed=0)
+    data = list(zip(numpy.array([[0, 0], [0, 1]]), numpy.array([0.0, 1.0]), strict=True))
+    data = [(x, numpy.array(y)) for x, y in data]
+    history = quick(model, data, epochs=2, batch_size=numpy.int64(1), history={"loss": [1.0]})
+    assert history.epochs == 2
+
+
+def test_a_model_of_ones_own_may_take_anything():
+    class Lengths(Module):
+        def __init__(self):
+            self.w = Value(1.0)
+
+        def __call__(self, word):
+            return self.w * len(word)
+
+    assert quick(Lengths(), [("ab", 2.0), ("abc", 3.0)], "mean_squared_error", epochs=1)["loss"] == [0.0]
 
 
 # --- Checkpoints ----------------------------------------------------------------------------------
@@ -324,6 +441,39 @@ def test_resuming_gives_the_same_losses_as_no_interruption(tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["run.json", "whole.json"]
 
 
+def test_a_learning_rate_that_a_callback_changes_is_resumed(tmp_path):
+    def halve(training):
+        training.optimizer.learning_rate *= 0.5
+
+    def run(epochs, history=None):
+        callbacks = [checkpoint(tmp_path / "run.json"), halve]
+        return quick(model, xor(), optimizer=optimizer, epochs=epochs, callbacks=callbacks, history=history)
+
+    model = MLP(2, [3, 1], "tanh", seed=1)
+    optimizer = Adam(model.parameters(), 0.1)
+    run(3)
+    whole = run(6, resume(tmp_path / "run.json", model, optimizer))
+    model = MLP(2, [3, 1], "tanh", seed=1)
+    optimizer = Adam(model.parameters(), 0.1)
+    assert run(6) == whole
+    assert optimizer.learning_rate == 0.1 * 0.5**6
+
+
+def test_a_checkpoint_holds_what_callbacks_after_it_record(tmp_path):
+    path = tmp_path / "run.json"
+
+    def run(epochs, callbacks, history=None):
+        model = MLP(2, [3, 1], seed=1)
+        optimizer = Adam(model.parameters(), 0.1)
+        history = history and resume(path, model, optimizer)
+        return quick(model, xor(), optimizer=optimizer, epochs=epochs, callbacks=callbacks, history=history)
+
+    callbacks = [checkpoint(path), lambda training: training.history.epochs == 2, record_norms]
+    stopped = run(5, callbacks)
+    assert {len(numbers) for numbers in stopped.values()} == {2}
+    assert run(5, callbacks, stopped) == run(5, [record_norms])
+
+
 def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path):
     path = tmp_path / "run.json"
     model, optimizer, options = setting(path)
@@ -338,11 +488,17 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path):
             resume(path, model, optimizer)
         assert (model.state_dict(), optimizer.state_dict()) == before
 
+    broken = good["optimizer"] | {"mean": [math.nan] * 21}
+    refused(good | {"model": "MLP(2, [5, 1])"}, r"run.json is of MLP\(2, \[5, 1\]\), and this is MLP.*'tanh'")
+    refused(good | {"optimizer": broken}, "mean is not a list of finite numbers")
+    refused(good | {"history": {}}, "its history is not lists of numbers, the loss among them")
+    refused(good | {"history": {"loss": ["a"]}}, "its history is not lists of numbers")
+    refused(good | {"history": good["history"] | {"loss": [1.0]}}, "not as many numbers under each name")
     refused(good | {"state": {}}, "the state does not fit MLP.*missing")
     refused(good | {"optimizer": SGD([Value(1.0)]).state_dict()}, "the state is of 'SGD'")
     refused(good | {"history": [1, 2]}, "its history is not lists of numbers")
     refused(good | {"history": {"loss": 1.0}}, "its history is not lists of numbers")
-    refused({"state": good["state"]}, "has no 'optimizer' and no 'history': is it the right file")
+    refused({"state": good["state"]}, "has no 'model' and no 'optimizer' and no 'history': is it the")
 
 
 def test_callbacks_check_their_arguments(tmp_path):

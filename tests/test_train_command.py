@@ -86,6 +86,38 @@ def test_a_column_of_words_is_classified(tmp_path, capsys):
     assert saved["model"] == "MLP(2, [6, 3], activation='tanh')"
 
 
+def test_the_plot_of_a_csv_file_says_that_columns_are_scaled(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="the plot needs matplotlib, an extra")
+    (tmp_path / "beds.csv").write_text("width,height,wet\n" + "10,20,0\n30,50,1\n" * 3)
+    run("--csv", "beds.csv", "--target", "wet", "--hidden", "2", "--epochs", 1, "--plot", "p.svg")
+    assert "<!-- width (scaled) -->" in (tmp_path / "p.svg").read_text()
+    assert json.loads((tmp_path / "beds_model.json").read_text())["columns"] == ["width", "height"]
+
+
+def test_a_plot_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="the plot needs matplotlib, an extra")
+
+    def fail_half_way(figure, file, **options):
+        with open(file, "wb") if isinstance(file, str) else file as stream:
+            stream.write(b"half a picture")
+        raise MemoryError
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail_half_way)
+    (tmp_path / "p.png").write_bytes(b"old")
+    with pytest.raises(MemoryError):
+        run("xor", "--hidden", "2", "--epochs", 1, "--plot", "p.png")
+    assert (tmp_path / "p.png").read_bytes() == b"old"
+
+
+def test_the_help_is_readable(capsys):
+    with pytest.raises(SystemExit):
+        run("--help")
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Train a network on a classic data set or on a CSV file." in out
+    for option in ("--hidden SIZES", "--learning-rate RATE", "--epochs N", "--batch-size N", "--seed N"):
+        assert option in out
+
+
 def test_ctrl_c_saves_what_was_learnt(tmp_path, capsys, monkeypatch):
     record = callbacks.record_norms
 
@@ -129,20 +161,25 @@ def test_without_scikit_learn_the_digits_are_a_clear_error(monkeypatch):
         (["moons", "--activation", "tan_h"], UnknownNameError, "no activation 'tan_h': did you mean tanh"),
         (["moons", "--optimizer", "adams"], UnknownNameError, "no optimiser 'adams': did you mean adam"),
         (["moons", "--learning-rate", "-1"], ValueError, "learning_rate is at least 0"),
-        (["moons", "--batch-size", "0"], ValueError, "batch_size is a whole number of at least 1"),
-        (["moons", "--epochs", "-3"], ValueError, "epochs is a whole number of at least 0"),
+        (["moons", "--batch-size", "0"], ValueError, "--batch-size is a whole number of at least 1"),
+        (["moons", "--epochs", "-3"], ValueError, "--epochs is a whole number of at least 0"),
+        (["moons", "--save", "none/model.json"], OSError, "no folder none to write model.json into"),
+        (["moons", "--save", "."], OSError, "is a folder: name a file in it"),
+        (["moons", "--plot", "."], OSError, "is a folder: name a file in it"),
+        (["moons", "--plot", "p.xyz"], ValueError, "p.xyz: a plot ends in .png, .svg or .pdf, not in 'xyz'"),
         (
-            ["moons", "--save", "none/model.json"],
+            ["moons", "--save", "a.png", "--plot", "./a.png"],
             ValueError,
-            "model.json cannot be written: there is no such",
+            "model and plot cannot both be a",
         ),
-        (["moons", "--plot", "none/plot.png"], ValueError, "plot.png cannot be written: there is no such"),
+        (["moons", "--plot", "none/plot.png"], OSError, "no folder none to write plot.png into"),
     ],
 )
-def test_mistakes_get_one_clear_line_and_leave_nothing(tmp_path, arguments, error, message):
+def test_mistakes_get_one_clear_line_and_leave_nothing(tmp_path, capsys, arguments, error, message):
     line_csv(tmp_path)
     (tmp_path / "same.csv").write_text("a,y\n1,2\n3,2\n")
     with pytest.raises(error, match=message) as caught:
         run(*arguments)
     assert "\n" not in str(caught.value)
     assert files_in(tmp_path) == ["flats.csv", "same.csv"]
+    assert capsys.readouterr().out == ""  # found before anything began

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from tinygrad_edu import __version__, train_command
+from tinygrad_edu import COMPILED, __version__, train_command
 from tinygrad_edu.draw import draw
 from tinygrad_edu.draw.animate import animate
 from tinygrad_edu.draw.render import NoEngineError
@@ -19,6 +19,7 @@ from tinygrad_edu.notation import formula
 from tinygrad_edu.three_layer import BIASES, WEIGHTS, worked_example
 from tinygrad_edu.value import Value, topological_order
 
+ENGINE = "compiled" if COMPILED else "interpreted"
 PROGRAM = "tinygrad-edu"
 COMPUTED = ["net_h1", "net_h2", "out_h1", "out_h2", "net_o1", "net_o2", "out_o1", "out_o2"]
 COMPUTED += ["E_o1", "E_o2", "E_total"]
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         prog=PROGRAM,
         description="Compute the worked example, explain one of its gradients, and draw how it comes about.",
     )
-    parser.add_argument("--version", action="version", version=f"tinygrad_edu {__version__}")
+    parser.add_argument("--version", action="version", version=f"tinygrad_edu {__version__} ({ENGINE})")
     parser.add_argument("--wrt", metavar="NAME", default="w5", help="the weight or bias to explain (w5)")
     parser.add_argument("--output", metavar="FILE", help="the picture; its suffix names the format")
     parser.add_argument("--detail", choices=DETAILS, default="named", help="how fine (named)")

@@ -8,9 +8,10 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tinygrad_edu import files
-from tinygrad_edu.module import Module
+from tinygrad_edu.module import Module, named_parts, read_saved
 from tinygrad_edu.optim import Optimizer
 from tinygrad_edu.value import Value
 
@@ -68,14 +69,17 @@ def early_stopping(patience: int) -> Callback:
 def record_norms(training: Training) -> None:
     """Record, as a callback, the lengths of the vectors of weights and of gradients of each layer.
 
-    The names in the history are "weights of layers.0", "gradients of layers.0" and so on; the gradients
+    The names in the history are "weights of layers.0", "gradients of layers.0" and so on; parameters outside
+    of a layer, which is a Module that has ``neurons``, go by the attribute that holds them. The gradients
     are those of the last batch.
     """
+    layer_of: dict[Value, str] = {}
+    for name, part in named_parts(training.model):
+        if isinstance(part, Module) and hasattr(part, "neurons"):  # a layer of one's own too
+            layer_of |= dict.fromkeys(part.parameters(), name or "the layer")
     layers: dict[str, list[Value]] = {}
     for name, parameter in training.model.named_parameters().items():
-        first, _, rest = name.partition(".")
-        place = rest.partition(".")[0]
-        layers.setdefault(f"{first}.{place}" if place.isdigit() else first, []).append(parameter)
+        layers.setdefault(layer_of.get(parameter, name.partition(".")[0]), []).append(parameter)
     for name, parameters in layers.items():
         training.history.record(
             **{
@@ -85,8 +89,29 @@ def record_norms(training: Training) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """What ``checkpoint`` returns."""
+
+    path: str | os.PathLike[str]
+    every: int
+
+    def __call__(self, training: Training) -> None:
+        """Write the file, if its turn has come."""
+        if training.history.epochs % self.every == 0:
+            content = {
+                "model": repr(training.model),
+                "state": training.model.state_dict(),
+                "optimizer": training.optimizer.state_dict(),
+                "history": training.history,
+            }
+            files.write_json(self.path, content)
+
+
 def checkpoint(path: str | os.PathLike[str], every: int = 1) -> Callback:
     """Return a callback that writes model, optimiser and history to a file, whole, for ``resume``.
+
+    It runs after all other callbacks, so that what they record or change is in the file.
 
     Args:
         path: the file; it is replaced each time.
@@ -97,18 +122,7 @@ def checkpoint(path: str | os.PathLike[str], every: int = 1) -> Callback:
     """
     if every < 1:
         raise ValueError(f"every is at least 1 epoch, not {every}")
-
-    def checkpoint(training: Training) -> None:
-        if training.history.epochs % every == 0:
-            content = {
-                "model": repr(training.model),
-                "state": training.model.state_dict(),
-                "optimizer": training.optimizer.state_dict(),
-                "history": training.history,
-            }
-            files.write_json(path, content)
-
-    return checkpoint
+    return Checkpoint(path, every)
 
 
 def resume(path: str | os.PathLike[str], model: Module, optimizer: Optimizer) -> History:
@@ -120,10 +134,13 @@ def resume(path: str | os.PathLike[str], model: Module, optimizer: Optimizer) ->
         OSError: if the file cannot be read.
         ValueError: if it is no checkpoint, or does not fit; model and optimiser are as they were.
     """
-    content = files.read_json(path, keys=("state", "optimizer", "history"))
+    content = read_saved(path, model, "optimizer", "history")
     history = content["history"]
-    if not isinstance(history, dict) or not all(isinstance(numbers, list) for numbers in history.values()):
-        raise ValueError(f"{path} is no checkpoint: its history is not lists of numbers")
+    columns: list[Any] = [*history.values()] if isinstance(history, dict) and "loss" in history else [None]
+    if not all(isinstance(numbers, list) and all(map(files.is_number, numbers)) for numbers in columns):
+        raise ValueError(f"{path} is no checkpoint: its history is not lists of numbers, the loss among them")
+    if len({len(numbers) for numbers in columns}) > 1:
+        raise ValueError(f"{path} is no checkpoint: its history has not as many numbers under each name")
     before = optimizer.state_dict()
     optimizer.load_state_dict(content["optimizer"])
     try:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tinygrad_edu.files import is_number
 from tinygrad_edu.names import look_up
 from tinygrad_edu.op import as_float
 
@@ -47,8 +48,10 @@ class Dataset(Sequence[tuple[Row, Target]]):
     classes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "inputs", [[as_float(x) for x in row] for row in self.inputs])
-        object.__setattr__(self, "targets", [_target(target) for target in self.targets])
+        inputs = [_row(row, f"inputs of example {place}") for place, row in enumerate(self.inputs)]
+        targets = [_target(target, f"target of example {place}") for place, target in enumerate(self.targets)]
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "targets", targets)
         if len(self.inputs) != len(self.targets):
             raise ValueError(f"there are {len(self.inputs)} rows of inputs, but {len(self.targets)} targets")
         if not self.inputs:
@@ -77,7 +80,7 @@ class Dataset(Sequence[tuple[Row, Target]]):
         >>> len(train), len(test)
         (80, 20)
         """
-        first, second = split_places(len(self), fraction, seed)
+        first, second = split(range(len(self)), fraction, seed)
         return self._part(first), self._part(second)
 
     def _part(self, places: list[int]) -> "Dataset":
@@ -105,23 +108,38 @@ class Dataset(Sequence[tuple[Row, Target]]):
         return replace(self, targets=self.inputs, classes=[])
 
 
-def split_places(count: int, fraction: float, seed: int) -> tuple[list[int], list[int]]:
-    """Return the numbers 0 … count − 1 in two lists, the second with this fraction, drawn by chance.
+def split(examples: Sequence[Any], fraction: float, seed: int = 0) -> tuple[list[Any], list[Any]]:
+    """Return examples of any kind in two lists, the second with this fraction, drawn by chance.
 
     Raises:
         ValueError: if one of the two would be empty.
     """
-    size = round(count * fraction)
+    count = len(examples)
+    size = round(count * fraction) if 0 < fraction < 1 else 0
     if not 0 < size < count:
         raise ValueError(f"a fraction of {fraction} of {count} examples leaves one side empty")
     places = random.Random(seed).sample(range(count), count)
-    return sorted(places[size:]), sorted(places[:size])
+    return [examples[i] for i in sorted(places[size:])], [examples[i] for i in sorted(places[:size])]
 
 
-def _target(target: Any) -> Any:
+def _target(target: Any, what: str) -> Any:
     if isinstance(target, int) and not isinstance(target, bool):
         return target  # the number of a class stays whole
-    return [as_float(x) for x in target] if isinstance(target, Iterable) else as_float(target)
+    if isinstance(target, str) or getattr(target, "ndim", None) == 0 or not isinstance(target, Iterable):
+        return _row([target], what)[0]
+    return _row(target, what)
+
+
+def _row(row: Any, what: str) -> Row:
+    if isinstance(row, str) or not isinstance(row, Iterable):
+        raise TypeError(f"{what}: a list of numbers is needed, not {row!r}; counted from 0")
+    numbers = []
+    for place, number in enumerate(row):
+        try:
+            numbers.append(as_float(number))
+        except (TypeError, OverflowError) as error:
+            raise TypeError(f"{what}, number {place}: {error}; counted from 0") from None
+    return numbers
 
 
 def _expect_even(what: str, rows: Sequence[Sequence[float]]) -> None:
@@ -188,6 +206,8 @@ def spirals(count: int = 100, noise: float = 0.02, seed: int = 0) -> Dataset:
 
 def _two_classes(point: Callable[[int, float], Row], count: int, noise: float, seed: int) -> Dataset:
     """Return points along two curves that run from t = 0 to t = 1, in turns from one and the other."""
+    if not is_number(noise) or noise < 0:
+        raise ValueError(f"the noise is a standard deviation of at least 0, not {noise!r}")
     if count < 2:
         raise ValueError(f"two classes need at least 2 examples, not {count}")
     rng = random.Random(seed)
@@ -242,17 +262,20 @@ def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
             first = file.readline()
             file.seek(0)
             reader = csv.reader(file, delimiter=max(",;\t", key=first.count))
-            lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if cells]
+            lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} is not a CSV file in UTF-8: {error}") from None
+    lines = [(line, cells) for line, cells in lines if cells not in ([], [""])]
     if len(lines) < 2:
         raise ValueError(f"{path} has no data: it needs a line of column names and lines of numbers")
     (_, header), *rows = lines
+    if "" in header:
+        raise ValueError(f"{path}: column {header.index('') + 1} has no name: is there a separator too many?")
     if len(set(header)) < len(header):
         raise ValueError(f"{path}: two columns have the same name, so neither can be meant")
     for line, cells in rows:
         if len(cells) != len(header):
-            raise ValueError(f"{path}, line {line}: {len(cells)} cells, but {len(header)} columns")
+            raise ValueError(f"{path}, line {line}: {_count(cells, 'cell')}, but {_count(header, 'column')}")
     place = look_up("column", target, {name: place for place, name in enumerate(header)})
     if len(header) == 1:
         raise ValueError(f"{path}: besides the target {target!r} there is no column to predict it from")
@@ -268,6 +291,10 @@ def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
         targets.append(numbers.pop(place))
         inputs.append(numbers)
     return Dataset(inputs, targets, header[:place] + header[place + 1 :], classes)
+
+
+def _count(things: Sequence[Any], name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
 def _is_number(cell: str) -> bool:

@@ -1,8 +1,10 @@
 """Files that are read with a clear error and written whole or not at all."""
 
 import json
+import math
 import os
 import threading
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,8 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     Raises:
         OSError: if the folder is missing or the file cannot be written; the old content is then still there.
     """
+    expect_place_for(path)
     target = Path(path)
-    if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder: name a file in it")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(
-            f"there is no folder {target.parent} to write {target.name} into: make it first"
-        )
     temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{threading.get_ident()}")
     try:
         temporary.write_bytes(content)
@@ -31,6 +28,21 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         if isinstance(error, OSError):  # name the file that was asked for
             raise OSError(error.errno, error.strerror, str(target)) from None
         raise
+
+
+def expect_place_for(path: str | os.PathLike[str]) -> None:
+    """Check, before long work perhaps, that a path can name a file to write.
+
+    Raises:
+        OSError: if it is a folder, or in a folder that is missing.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder: name a file in it")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"there is no folder {target.parent} to write {target.name} into: make it first"
+        )
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
@@ -66,3 +78,11 @@ def read_json(path: str | os.PathLike[str], keys: tuple[str, ...]) -> dict[str, 
     if missing:
         raise ValueError(f"{path} has no {' and no '.join(map(repr, missing))}: is it the right file?")
     return dict(content)
+
+
+def is_number(item: Any) -> bool:
+    """Return whether something, read from a file or given by a user, is a finite number and no bool."""
+    try:
+        return isinstance(item, Real) and not isinstance(item, bool) and math.isfinite(item)
+    except OverflowError:  # a whole number larger than any float
+        return False

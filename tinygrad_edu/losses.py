@@ -25,7 +25,7 @@ def half_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:
     >>> half_squared_error([Value(0.5), Value(1.0)], [1.0, 3.0]).data
     2.125
     """
-    return _total([0.5 * (target - output) ** 2 for output, target in _pairs(outputs, targets)])
+    return _total([0.5 * (target - output) ** 2 for output, target in _with_targets(outputs, targets)])
 
 
 def mean_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:
@@ -34,7 +34,7 @@ def mean_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:
     >>> mean_squared_error([Value(0.5), Value(1.0)], [1.0, 3.0]).data
     2.125
     """
-    return _mean([(target - output) ** 2 for output, target in _pairs(outputs, targets)])
+    return _mean([(target - output) ** 2 for output, target in _with_targets(outputs, targets)])
 
 
 def hinge(outputs: Value | Sequence[Value], targets: Any) -> Value:
@@ -50,7 +50,7 @@ def hinge(outputs: Value | Sequence[Value], targets: Any) -> Value:
     >>> hinge([Value(0.5), Value(3.0)], [1, -1]).data
     2.25
     """
-    pairs = _pairs(outputs, targets)
+    pairs = _with_targets(outputs, targets)
     for _, target in pairs:
         if target not in (-1, 1):
             raise ValueError(f"the hinge loss has targets −1 and 1, not {target}: see Dataset.signed()")
@@ -73,7 +73,7 @@ def binary_cross_entropy(outputs: Value | Sequence[Value], targets: Any) -> Valu
     >>> binary_cross_entropy(Value(1000.0), 0).data
     1000.0
     """
-    pairs = _pairs(outputs, targets)
+    pairs = _with_targets(outputs, targets)
     for _, target in pairs:
         if not 0 <= target <= 1:
             raise ValueError(f"the binary cross-entropy has targets from 0 to 1, not {target}")
@@ -116,11 +116,18 @@ LOSSES: dict[str, Callable[[Any, Any], Value]] = {
 """The losses by name."""
 
 
-def _pairs(outputs: Value | Sequence[Value], targets: Any) -> list[tuple[Value, Any]]:
-    if isinstance(outputs, Value):
-        outputs = [outputs]
-    if not hasattr(targets, "__len__"):
-        targets = [targets]
+def as_list(item: Any) -> list[Any]:
+    """Return a list of the parts, or of the item itself if it has none (numpy's numbers among them)."""
+    try:
+        return list(item)
+    except TypeError:
+        return [item]
+
+
+def _with_targets(outputs: Value | Sequence[Value], targets: Any) -> list[tuple[Value, Any]]:
+    outputs, targets = as_list(outputs), as_list(targets)
+    if not outputs:
+        raise ValueError("there are no outputs, and so no loss")
     if len(outputs) != len(targets):
         raise ValueError(f"{len(outputs)} outputs need {len(outputs)} targets, not {len(targets)}")
     return list(zip(outputs, targets, strict=True))

@@ -14,7 +14,8 @@ class Module:
     """A part of a network. Its parameters are the Values among its attributes.
 
     They are found in lists, tuples, dictionaries and other Modules too, in the order of assignment;
-    attributes whose name starts with an underscore are left out. A subclass assigns its Values or
+    attributes whose name starts with an underscore are left out, and so are results of operations, which
+    a ``__call__`` may keep. A subclass assigns its Values or
     Modules in ``__init__`` and has a ``__call__``; there is nothing to register.
 
     >>> class Line(Module):
@@ -30,11 +31,12 @@ class Module:
         """Return what the Module makes of its inputs."""
         raise NotImplementedError(f"{type(self).__name__} needs a method __call__(self, x)")
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def named_parameters(self) -> dict[str, Value]:
         """Return the parameters by the way to them, as in "layers.0.neurons.1.w.0"; a shared one once."""
-        names: dict[Value, str] = {}
-        _find_parameters("", self, names)
-        return {name: parameter for parameter, name in names.items()}
+        return {name: part for name, part in named_parts(self) if isinstance(part, Value) and not part.args}
 
     def parameters(self) -> list[Value]:
         """Return the Values that training changes."""
@@ -70,7 +72,7 @@ not known: layers.0.neurons.0.w.1
         for name, number in state.items():
             try:
                 numbers[name] = as_float(number)
-            except TypeError:
+            except (TypeError, OverflowError):
                 numbers[name] = math.nan
             if not math.isfinite(numbers[name]):
                 unusable.append(name)
@@ -98,26 +100,53 @@ not known: layers.0.neurons.0.w.1
         """Set the parameters to those that ``save`` wrote.
 
         Raises:
-            ValueError: if the file is not such a file, or does not fit; the Module is as it was.
+            ValueError: if the file is not such a file, or is of another Module; this one is as it was.
             OSError: if the file cannot be read.
         """
-        self.load_state_dict(files.read_json(path, keys=("state",))["state"])
+        self.load_state_dict(read_saved(path, self)["state"])
 
 
-def _find_parameters(name: str, item: Any, names: dict[Value, str]) -> None:
+def read_saved(path: str | os.PathLike[str], model: Module, *keys: str) -> dict[str, Any]:
+    """Read a file in which a Module was saved, with more entries perhaps.
+
+    Args:
+        path: the file.
+        model: what must have been saved in it. Numbers that fit are not enough: the parameters of a
+            network of tanh mean something else in one of relu.
+        keys: the other entries that it must have.
+
+    Raises:
+        ValueError: if the file is not such a file, or is of another Module.
+        OSError: if the file cannot be read.
+    """
+    content = files.read_json(path, keys=("model", "state", *keys))
+    if content["model"] != repr(model):
+        raise ValueError(f"{path} is of {content['model']}, and this is {model}")
+    return content
+
+
+def named_parts(module: Module) -> list[tuple[str, Any]]:
+    """Return all that is found in a Module and the way to it, each thing once, outer before inner."""
+    found: dict[int, tuple[str, Any]] = {}
+    _find_parts("", module, found)
+    return [*found.values()]
+
+
+def _find_parts(name: str, item: Any, found: dict[int, tuple[str, Any]]) -> None:
+    if id(item) in found:  # shared, or a Module that knows the one that holds it
+        return
+    found[id(item)] = name, item
     parts: Iterable[tuple[Any, Any]] = ()
-    if isinstance(item, Value):
-        names.setdefault(item, name)
-    elif isinstance(item, Module):
+    if isinstance(item, Module):
         parts = [(key, part) for key, part in vars(item).items() if not key.startswith("_")]
     elif isinstance(item, dict):
         parts = item.items()
     elif isinstance(item, (list, tuple)):
         parts = enumerate(item)
     for key, part in parts:
-        _find_parameters(f"{name}.{key}" if name else str(key), part, names)
+        _find_parts(f"{name}.{key}" if name else str(key), part, found)
 
 
 def _few(names: Sequence[str]) -> str:
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(name[:60] for name in names[:5]) + more
+    return ", ".join(str(name)[:60] for name in names[:5]) + more

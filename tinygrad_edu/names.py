@@ -23,7 +23,10 @@ class UnknownNameError(KeyError):
         """Up to three known names that look like the unknown one, the most similar first."""
         import difflib  # only needed once something went wrong
 
-        return difflib.get_close_matches(self.name, self.known, n=3, cutoff=0.4)
+        matches = difflib.get_close_matches(
+            self.name.lower(), {name.lower(): None for name in self.known}, n=3, cutoff=0.4
+        )
+        return [name for match in matches for name in self.known if name.lower() == match][:3]
 
     def __str__(self) -> str:
         near = self.nearest or self.known[:10]
@@ -36,11 +39,15 @@ def look_up(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:
 
     Raises:
         UnknownNameError: if there is none; the message gives the nearest names.
+        TypeError: if the name is not text.
 
     >>> look_up("colour", "blu", {"red": 1, "blue": 2})
     Traceback (most recent call last):
     tinygrad_edu.names.UnknownNameError: there is no colour 'blu': did you mean blue?
     """
+    if not isinstance(name, str):
+        some = ", ".join(map(repr, [*table][:3]))
+        raise TypeError(f"the {kind} is given by its name, such as {some}, not as {type(name).__name__}")
     if name not in table:
-        raise UnknownNameError(kind, str(name), table)
+        raise UnknownNameError(kind, name, table)
     return table[name]

@@ -10,7 +10,7 @@ The names, the arguments and the order of the parameters are micrograd's, so its
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from typing import Any, Literal, SupportsFloat
 
 from tinygrad_edu import ops
@@ -53,9 +53,12 @@ INITIALISERS: dict[str, Callable[[Any, int, int], float]] = {
 INITIALISERS |= {"glorot": INITIALISERS["xavier"], "kaiming": INITIALISERS["he"]}
 
 
-def _expect(module: Module, wanted: int, given: int) -> None:
-    if wanted != given:
-        raise ValueError(f"{module} takes {wanted} input{'s' * (wanted != 1)}, not {given}")
+def _expect(module: Module, wanted: int, inputs: Inputs) -> None:
+    some = f"{wanted} input{'s' * (wanted != 1)}"
+    if not isinstance(inputs, Sized):
+        raise TypeError(f"{module} takes a list of {some}, not a {type(inputs).__name__}")
+    if wanted != len(inputs):
+        raise ValueError(f"{module} takes {some}, not {len(inputs)}")
 
 
 class Neuron(Module):
@@ -87,7 +90,7 @@ class Neuron(Module):
         activation: str = "relu",
         *,
         init: str = "uniform",
-        bias: Bias | Value = "neuron",
+        bias: Literal["neuron"] | Value | None = "neuron",
         nout: int = 1,
         seed: Seed = None,
     ) -> None:
@@ -97,8 +100,8 @@ class Neuron(Module):
         rng = _generator(seed)
         self.activation = activation
         self.w = [Value(draw(rng, nin, nout)) for _ in range(nin)]
-        if bias not in ("neuron", "shared", None) and not isinstance(bias, Value):
-            raise ValueError(f"bias is 'neuron', 'shared' or None, not {bias!r}")
+        if not isinstance(bias, Value) and bias not in ("neuron", None):
+            raise ValueError(f"bias is 'neuron', None, or 'shared' by a whole layer, not {bias!r} here")
         self.b = bias if isinstance(bias, Value) else Value(0.0) if bias else None
         self._net_label = self._out_label = ""
         _label(self)
@@ -109,7 +112,7 @@ class Neuron(Module):
         Raises:
             ValueError: if there are more or fewer than ``nin``.
         """
-        _expect(self, len(self.w), len(x))
+        _expect(self, len(self.w), x)
         net: Value = ops.dot(self.w, x)
         if self.b is not None:
             net = net + self.b
@@ -177,7 +180,8 @@ class MLP(Module):
     Its Values have the names of the worked example. Parameters are w1, w2, … and b1, b2, …, counted
     through the network; inputs are i1, i2, …; into and out of an activation go net_o1 and out_o1 in the
     last layer, net_h1 and out_h1 in the hidden layer. Where there are several hidden layers, neuron 3 of
-    the second has net_h2n3 and out_h2n3.
+    the second has net_h2n3 and out_h2n3. Each MLP counts from 1: where a Module holds two, set the labels
+    of one anew, or go by ``named_parameters``.
 
     Args:
         nin: how many inputs it has.
@@ -215,6 +219,8 @@ class MLP(Module):
             )
         if isinstance(activation, str):
             activation = [activation] * (len(nouts) - 1) + ["linear"]
+        if not isinstance(activation, Sequence):
+            activation = [activation] * len(nouts)  # the first Neuron says what is wrong with it
         if len(activation) != len(nouts):
             raise ValueError(f"{len(nouts)} layers need {len(nouts)} activations, not {len(activation)}")
         rng = _generator(seed)
@@ -235,7 +241,7 @@ class MLP(Module):
         Raises:
             ValueError: if there are more or fewer than ``nin``.
         """
-        _expect(self, len(self._input_labels), len(x))
+        _expect(self, len(self._input_labels), x)
         signals: Any = [
             number if isinstance(number, Value) else Value(number, label)
             for number, label in zip(x, self._input_labels, strict=True)

@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any, Protocol, SupportsFloat, TypeVar, overload
 
 from tinygrad_edu.engine import mypyc_attr
-from tinygrad_edu.term import ATOM, Term, one_line
+from tinygrad_edu.term import ATOM, SIGN, Term, one_line
 
 TABLE: "dict[str, Op | Family]" = {}
 """Every operation by name, filled by :mod:`tinygrad_edu.ops`."""
@@ -148,10 +148,14 @@ class Op:
         self, error: Exception, numbers: Sequence[float], labels: Sequence[str] = (), of: str = "value"
     ) -> DomainError:
         """Return the error to raise for ``error``, which computing the value or the slopes raised."""
+        known = [one_line(label) for label in labels] or [""] * len(numbers)
         letters = "xyzuvw" if len(numbers) <= 6 else [f"x{i}" for i in range(1, len(numbers) + 1)]
-        names = [one_line(label) or letter for label, letter in zip(labels or letters, letters, strict=False)]
-        given = ", ".join(f"{name} = {number!r}" for name, number in zip(names, numbers, strict=False))
-        written = self.template(len(numbers)).format(*map(Term, names))
+        free = iter([letter for letter in letters if letter not in known] + [""] * len(numbers))
+        names = [label or next(free) for label in known]
+        pairs = [(name, repr(number)) for name, number in zip(names, numbers, strict=True)]
+        given = ", ".join(f"{name} = {number}" for name, number in pairs if name != number)
+        terms = [Term(name, SIGN if name.startswith("-") else ATOM) for name in names]
+        written = self.template(len(numbers)).format(*terms)
         attempt = f"{written[:200]} with {given[:200]}" if given else written
         if of == "slopes":
             attempt = f"{attempt}: the value exists, but its slope there is"
@@ -176,6 +180,19 @@ def find(name: str, parameter: float | None = None) -> Op:
     """Return the operation of the table with this name; of a family, the member with this parameter."""
     entry = TABLE[name]
     return entry.of(parameter or 0.0) if isinstance(entry, Family) else entry
+
+
+def operations() -> list[Op]:
+    """Return every operation of the table, and of a family its examples.
+
+    >>> from tinygrad_edu import ops
+    >>> [entry.name for entry in operations()][:4]
+    ['add', 'sub', 'mul', 'div']
+    """
+    entries: list[Op] = []
+    for entry in TABLE.values():
+        entries += [entry.of(p) for p in entry.examples] if isinstance(entry, Family) else [entry]
+    return entries
 
 
 class Reduction(Op):

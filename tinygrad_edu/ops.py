@@ -394,15 +394,3 @@ def softmax(values: Iterable[Any]) -> list[Any]:
     exponentials = [exp(x - largest) for x in xs]
     total = sum(exponentials)
     return [exponential / total for exponential in exponentials]
-
-
-def operations() -> list[Op]:
-    """Return every operation of the table, and of a family its examples.
-
-    >>> [entry.name for entry in operations()][:4]
-    ['add', 'sub', 'mul', 'div']
-    """
-    entries: list[Op] = []
-    for entry in TABLE.values():
-        entries += [entry.of(p) for p in entry.examples] if isinstance(entry, Family) else [entry]
-    return entries

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
+from tinygrad_edu.files import is_number
 from tinygrad_edu.value import Value
 
 Schedule = Callable[[int], float]
@@ -32,9 +33,11 @@ class Optimizer:
 
     Raises:
         ValueError: if there are no parameters, or an option is out of its range.
+        TypeError: if a parameter is something else than a Value.
     """
 
     memory: ClassVar[tuple[str, ...]] = ()  # what it keeps for each parameter from step to step
+    decoupled: ClassVar[bool] = False  # whether weight decay stays out of the gradient
 
     def __init__(
         self,
@@ -43,26 +46,35 @@ class Optimizer:
         weight_decay: float = 0.0,
         schedule: Schedule | None = None,
     ) -> None:
-        self.parameters = list(parameters)
+        self.parameters = list(parameters) if isinstance(parameters, Iterable) else [parameters]
+        if not all(isinstance(parameter, Value) for parameter in self.parameters):
+            raise TypeError("an optimiser changes a list of Values: give it model.parameters()")
         if not self.parameters:
             raise ValueError("an optimiser needs at least one parameter")
-        _expect_range("learning_rate", learning_rate, math.inf)
+        self.learning_rate = learning_rate
         _expect_range("weight_decay", weight_decay, math.inf)
         self.weight_decay = weight_decay
         self.schedule = schedule
         self.steps = 0
-        self._base_rate = learning_rate
         self._memory = {name: [0.0] * len(self.parameters) for name in self.memory}
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the next step."""
-        return self._base_rate * (self.schedule(self.steps) if self.schedule else 1.0)
+        """η, which may be changed at any time; the schedule multiplies it."""
+        return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         _expect_range("learning_rate", rate, math.inf)
-        self._base_rate = rate
+        self._learning_rate = rate
+
+    @property
+    def step_size(self) -> float:
+        """The learning rate of the next step: η times the factor of the schedule."""
+        return self.learning_rate * (self.schedule(self.steps) if self.schedule else 1.0)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.parameters)} parameters, {self.learning_rate})"
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
@@ -71,42 +83,53 @@ class Optimizer:
 
     def step(self) -> None:
         """Change every parameter according to its gradient."""
-        rate = self.learning_rate
+        size = self.step_size
         self.steps += 1
         for place, parameter in enumerate(self.parameters):
-            gradient = parameter.grad + self.weight_decay * parameter.data
-            parameter.data -= rate * self._direction(place, gradient)
+            gradient, decay = parameter.grad, self.weight_decay * parameter.data
+            if self.decoupled:
+                parameter.data -= size * decay
+            else:
+                gradient += decay
+            parameter.data -= size * self._direction(place, gradient)
 
     def _direction(self, place: int, gradient: float) -> float:
-        """Return what the learning rate multiplies, for the parameter at ``place``."""
+        """Return what the step size multiplies, for the parameter at ``place``."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it updates")
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the optimiser remembers, as plain data."""
         memory = {name: list(numbers) for name, numbers in self._memory.items()}
-        return {"optimizer": type(self).__name__, "steps": self.steps, **memory}
+        return {
+            "optimizer": type(self).__name__,
+            "learning_rate": self.learning_rate,
+            "steps": self.steps,
+            **memory,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Remember what ``state_dict`` gave.
 
         Raises:
-            ValueError: if it is of another optimiser or of another number of parameters; the optimiser
-                is as it was.
+            ValueError: if it is of another optimiser or of another number of parameters, or damaged; the
+                optimiser is as it was.
         """
         name = type(self).__name__
         if not isinstance(state, Mapping):
             raise ValueError(f"the state is a dictionary, not {type(state).__name__}")
         if state.get("optimizer") != name:
             raise ValueError(f"the state is of {state.get('optimizer')!r}, and this is {name}")
-        if not isinstance(state.get("steps"), int):
-            raise ValueError(f"steps is a whole number, not {state.get('steps')!r}")
+        rate, steps = state.get("learning_rate"), state.get("steps")
+        _expect_range("learning_rate", rate, math.inf)
+        if type(steps) is not int or steps < 0:
+            raise ValueError(f"steps is a whole number of at least 0, not {steps!r}")
         memory = {key: state.get(key, []) for key in self.memory}
         for key, numbers in memory.items():
-            if not isinstance(numbers, list) or not all(isinstance(x, (int, float)) for x in numbers):
-                raise ValueError(f"{key} is not a list of numbers")
+            if not isinstance(numbers, list) or not all(map(is_number, numbers)):
+                raise ValueError(f"{key} is not a list of finite numbers")
             if len(numbers) != len(self.parameters):
                 raise ValueError(f"{name} has {len(self.parameters)} parameters, but {len(numbers)} {key}")
-        self.steps = state["steps"]
+        self.learning_rate, self.steps = state["learning_rate"], state["steps"]
         self._memory = {key: list(numbers) for key, numbers in memory.items()}
 
 
@@ -213,6 +236,8 @@ class Adam(Optimizer):
         schedule: Schedule | None = None,
     ) -> None:
         super().__init__(parameters, learning_rate, weight_decay, schedule)
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ValueError(f"betas are two numbers, not {betas!r}")
         for beta in betas:
             _expect_range("each of betas", beta, 1.0)
         _expect_range("epsilon", epsilon, math.inf)
@@ -233,23 +258,26 @@ class AdamW(Adam):
     Loshchilov and Hutter, 2019. Arguments as for ``Adam``, with a weight decay of 0.01 to start from.
     """
 
+    decoupled = True
+
     def __init__(
         self,
         parameters: Iterable[Value],
         learning_rate: float = 0.001,
         *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
         weight_decay: float = 0.01,
-        **options: Any,
+        schedule: Schedule | None = None,
     ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay=weight_decay, **options)
-
-    def step(self) -> None:
-        """Shrink every parameter, then change it according to its gradient."""
-        rate = self.learning_rate
-        self.steps += 1
-        for place, parameter in enumerate(self.parameters):
-            parameter.data -= rate * self.weight_decay * parameter.data
-            parameter.data -= rate * self._direction(place, parameter.grad)
+        super().__init__(
+            parameters,
+            learning_rate,
+            betas=betas,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+            schedule=schedule,
+        )
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
@@ -271,11 +299,16 @@ def step_decay(every: int, factor: float = 0.1) -> Schedule:
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
     _expect_steps(every)
+    _expect_factor(factor)
     return lambda step: float(factor ** (step // every))
 
 
 def exponential_decay(factor: float) -> Schedule:
-    """Return a schedule that multiplies by ``factor`` after each step (PyTorch's ExponentialLR)."""
+    """Return a schedule that multiplies by ``factor`` after each step (PyTorch's ExponentialLR).
+
+    The factor of this and of ``step_decay`` is from 0 to 1.
+    """
+    _expect_factor(factor)
     return lambda step: float(factor**step)
 
 
@@ -299,12 +332,17 @@ def cosine_decay(steps: int, end: float = 0.0) -> Schedule:
     return lambda step: end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * min(step / steps, 1.0)))
 
 
-def _expect_range(name: str, number: float, end: float) -> None:
-    if not (0 <= number < end):
+def _expect_range(name: str, number: Any, end: float) -> None:
+    if not is_number(number) or not 0 <= number < end:
         upper = "" if math.isinf(end) else f" and less than {end:g}"
-        raise ValueError(f"{name} is at least 0{upper}, and finite, not {number}")
+        raise ValueError(f"{name} is at least 0{upper}, and finite, not {number!r}")
 
 
 def _expect_steps(steps: int) -> None:
-    if steps < 1:
-        raise ValueError(f"the number of steps is at least 1, not {steps}")
+    if not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"the number of steps is a whole number of at least 1, not {steps!r}")
+
+
+def _expect_factor(factor: float) -> None:
+    if not is_number(factor) or not 0 <= factor <= 1:
+        raise ValueError(f"the factor of a decay is from 0 to 1, not {factor!r}")

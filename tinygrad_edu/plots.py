@@ -9,7 +9,7 @@ from typing import Any
 
 from tinygrad_edu.datasets import Dataset
 from tinygrad_edu.module import Module
-from tinygrad_edu.train import predicted_class
+from tinygrad_edu.train import Examples, predicted_class, target_class
 
 try:
     import matplotlib.pyplot as plt
@@ -17,8 +17,9 @@ try:
 except ImportError:
     raise ImportError('plots need matplotlib: pip install "tinygrad_edu[plots]"') from None
 
-# Okabe and Ito's colours, which the colour-blind can tell apart.
+# Okabe and Ito's colours, which the colour-blind can tell apart, and two more, for ten digits.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000"]
+COLOURS += ["#999999", "#882255"]
 
 
 def loss_curve(history: Mapping[str, Sequence[float]], ax: Axes | None = None) -> Axes:
@@ -31,8 +32,7 @@ def loss_curve(history: Mapping[str, Sequence[float]], ax: Axes | None = None) -
     ax = ax or plt.subplots(layout="constrained")[1]
     for name, style in (("loss", "-"), ("validation_loss", "--")):
         if name in history:
-            epochs = range(1, len(history[name]) + 1)
-            ax.plot(epochs, history[name], style, color=COLOURS[0], label=name.replace("_", " "))
+            _curve(ax, history[name], linestyle=style, color=COLOURS[0], label=name.replace("_", " "))
     ax.set(xlabel="epoch", ylabel="loss", title="loss")
     ax.legend()
     return ax
@@ -57,24 +57,31 @@ def layers_over_time(history: Mapping[str, Sequence[float]], axes: Any = None) -
         curves = {name: curve for name, curve in history.items() if name.startswith(f"{kind} of ")}
         for place, (name, curve) in enumerate(curves.items()):
             colour = COLOURS[place % len(COLOURS)]
-            ax.plot(range(1, len(curve) + 1), curve, color=colour, label=name.removeprefix(f"{kind} of "))
-        ax.set(xlabel="epoch", ylabel="norm", yscale="log", title=f"{kind} of each layer")
+            _curve(ax, curve, color=colour, label=name.removeprefix(f"{kind} of "))
+        norms = {norm for curve in curves.values() for norm in curve}
+        if 0.0 in norms:  # of a dead layer: log 0 is nowhere, so the axis is linear near 0
+            ax.set_yscale("symlog", linthresh=min(norms - {0.0}, default=1.0))
+        else:
+            ax.set_yscale("log")
+        ax.set(xlabel="epoch", ylabel="norm", title=f"{kind} of each layer")
         ax.legend()
     return axes
 
 
-def decision_boundary(model: Module, data: Dataset, steps: int = 60, ax: Axes | None = None) -> Axes:
+def decision_boundary(model: Module, data: Examples, steps: int = 60, ax: Axes | None = None) -> Axes:
     """Plot which class a model of two inputs finds where, with the examples on top.
 
     Args:
         model: a network of two inputs, with one output or one for each class.
-        data: the examples.
+        data: the examples, as for ``train.fit``.
         steps: how many points in each direction are tried.
         ax: the axes to draw into.
 
     Raises:
         ValueError: if the examples do not have two inputs.
     """
+    if not isinstance(data, Dataset):
+        data = Dataset([inputs for inputs, _ in data], [target for _, target in data])
     if len(data.inputs[0]) != 2:
         raise ValueError(
             f"a decision boundary needs two inputs, and these examples have {len(data.inputs[0])}"
@@ -82,9 +89,10 @@ def decision_boundary(model: Module, data: Dataset, steps: int = 60, ax: Axes | 
     ax = ax or plt.subplots(layout="constrained")[1]
     xs, ys = (_span([row[i] for row in data.inputs], steps) for i in (0, 1))
     classes = [[predicted_class(model([x, y])) for x in xs] for y in ys]
-    ax.contourf(xs, ys, classes, levels=[k - 0.5 for k in range(9)], colors=COLOURS, alpha=0.25)
-    several = len(set(data.targets)) > 2  # else 0 and 1, or −1 and 1
-    kinds = [int(target) if several else predicted_class(target) for target in data.targets]
+    kinds = [target_class(model(row), target) for row, target in data]
+    count = 1 + max(kinds + [kind for row in classes for kind in row])
+    colours = [COLOURS[kind % len(COLOURS)] for kind in range(count)]
+    ax.contourf(xs, ys, classes, levels=[k - 0.5 for k in range(count + 1)], colors=colours, alpha=0.25)
     _scatter(ax, data.inputs, kinds, data.classes)
     names = data.columns or ["i1", "i2"]
     ax.set(xlabel=names[0], ylabel=names[1], title="decision boundary")
@@ -129,6 +137,11 @@ def images(rows: Sequence[Sequence[float]], columns: int = 10, ax: Axes | None =
     ax.imshow(sheet, cmap="Greys", vmin=0, vmax=1)
     ax.set_axis_off()
     return ax
+
+
+def _curve(ax: Axes, numbers: Sequence[float], **style: Any) -> None:
+    """Plot a number for each epoch; a single one is a dot, since a line needs two points."""
+    ax.plot(range(1, len(numbers) + 1), numbers, marker="o" if len(numbers) == 1 else "", **style)
 
 
 def _scatter(ax: Axes, points: Sequence[Sequence[float]], kinds: Sequence[int], names: Sequence[str]) -> None:

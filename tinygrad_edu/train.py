@@ -9,23 +9,25 @@ True
 """
 
 import math
+import operator
 import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tinygrad_edu import ops
-from tinygrad_edu.callbacks import Callback, History, Training
-from tinygrad_edu.datasets import split_places
-from tinygrad_edu.losses import LOSSES
+from tinygrad_edu.callbacks import Callback, Checkpoint, History, Training
+from tinygrad_edu.datasets import split
+from tinygrad_edu.losses import LOSSES, as_list
 from tinygrad_edu.module import Module
 from tinygrad_edu.names import look_up
-from tinygrad_edu.op import DomainError
+from tinygrad_edu.op import DomainError, as_float
 from tinygrad_edu.optim import OPTIMIZERS, Optimizer
 from tinygrad_edu.value import Value, topological_order
 
 Examples = Sequence[tuple[Any, Any]]
 Loss = Callable[[Any, Any], Value]
 Metric = Callable[[Any, Any], float]
+ADVICE = "try a smaller learning rate, or look for bad data"
 
 
 class DivergedError(ValueError):
@@ -55,7 +57,8 @@ def fit(
 ) -> History:
     """Train a model, and return what was measured on the way.
 
-    Ctrl-C ends training early: the model keeps what it learnt, and the history is returned.
+    Ctrl-C ends training early: the model keeps what it learnt, and the history is returned. Afterwards
+    all gradients are 0, so that a ``backward()`` of your own starts afresh.
 
     Args:
         model: the network, or anything with parameters that maps inputs to outputs.
@@ -69,14 +72,15 @@ def fit(
         metric: "accuracy", or a function of outputs and target that returns a number, to be averaged.
         validation: examples to measure on but not to learn from, or which fraction of ``data`` to take.
         seed: what batches, and the fraction for validation, are drawn from.
-        callbacks: functions called with a ``Training`` after each epoch.
+        callbacks: functions called with a ``Training`` after each epoch, in their order, a checkpoint last.
         history: the history of earlier epochs, to go on from.
         progress: show a progress bar, in a terminal or a notebook.
 
     Raises:
         UnknownNameError: for an unknown loss, optimiser or metric.
-        ValueError: if there is no data, if it is not pairs, or if a number is out of its range.
-        TypeError: if ``optimizer`` is something else.
+        ValueError: if there is no data, if it is not pairs all made like the first, or if a number is not
+            finite or out of its range.
+        TypeError: if ``optimizer``, ``loss`` or ``metric`` is something else.
         DivergedError: if the loss becomes infinite or NaN; it names the first Value that went bad.
     """
     measure = _Measure(loss, metric)
@@ -87,17 +91,16 @@ def fit(
             "optimizer is a name, as in 'adam', or an optimiser, as in Adam(model.parameters(), 0.01), "
             f"not {optimizer!r}"
         )
-    examples = _pairs(data)
+    examples = _examples(data)
     if isinstance(validation, (int, float)):
-        places, others = split_places(len(examples), validation, seed)
-        examples, validation = [examples[i] for i in places], [examples[i] for i in others]
-    held_out = [] if validation is None else _pairs(validation)
-    batch_size = len(examples) if batch_size is None else batch_size
-    for name, number, least in (("batch_size", batch_size, 1), ("epochs", epochs, 0)):
-        if not isinstance(number, int) or number < least:
-            raise ValueError(f"{name} is a whole number of at least {least}, not {number!r}")
-    history = History() if history is None else history
-    training, callbacks = Training(model, optimizer, history), list(callbacks)
+        examples, validation = split(examples, validation, seed)
+    held_out = [] if validation is None else _examples(validation, like=examples[0])
+    batch_size = whole("batch_size", len(examples) if batch_size is None else batch_size, least=1)
+    epochs = whole("epochs", epochs, least=0)
+    history = history if isinstance(history, History) else History(history or {})
+    training = Training(model, optimizer, history)
+    parameters = {*model.parameters(), *optimizer.parameters}  # either may hold some that the other does not
+    callbacks = sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint))
 
     from tqdm.auto import tqdm  # heavier than all the rest of this module
 
@@ -108,7 +111,7 @@ def fit(
         try:
             while history.epochs < epochs:
                 for batch in _batches(examples, batch_size, f"{seed} {history.epochs}"):
-                    optimizer.zero_grad()
+                    _zero_grad(parameters)
                     measure.batch(model, batch).backward()
                     optimizer.step()
                     bar.update()
@@ -118,16 +121,18 @@ def fit(
                 numbers |= {f"validation_{name}": number for name, number in measure.take().items()}
                 history.record(**numbers)
                 bar.set_postfix({name: f"{number:.4g}" for name, number in numbers.items()}, refresh=False)
-                for callback in callbacks:
-                    if callback(training):
-                        history.stopped = getattr(callback, "__name__", type(callback).__name__)
-                        return history
+                stops = [callback for callback in callbacks if callback(training)]
+                if stops:
+                    history.stopped = getattr(stops[0], "__name__", type(stops[0]).__name__)
+                    return history
             history.stopped = "all epochs done"
         except KeyboardInterrupt:
             history.stopped = "interrupted"
         except DivergedError as error:
             error.args, error.history = (f"epoch {history.epochs + 1}: {error}",), history
             raise
+        finally:
+            _zero_grad(parameters)
     return history
 
 
@@ -142,7 +147,7 @@ def evaluate(
     dict_keys(['loss', 'accuracy'])
     """
     measure = _Measure(loss, metric)
-    for example in _pairs(data):
+    for example in _examples(data):
         measure.batch(model, [example])
     return measure.take()
 
@@ -151,8 +156,11 @@ class _Measure:
     """Computes losses of batches, and means over all examples since the last ``take``."""
 
     def __init__(self, loss: str | Loss, metric: str | Metric | None) -> None:
-        self._loss = look_up("loss", loss, LOSSES) if isinstance(loss, str) else loss
-        self._metric = look_up("metric", metric, METRICS) if isinstance(metric, str) else metric
+        self._loss = loss if callable(loss) else look_up("loss", loss, LOSSES)
+        self._metric = metric if metric is None or callable(metric) else look_up("metric", metric, METRICS)
+        self._metric_name = getattr(self._metric, "__name__", "metric")
+        if self._metric_name == "loss":
+            raise ValueError("a metric named loss would be mixed up with the loss: give it another name")
         self._sums: dict[str, float] = {}
         self._count = 0
 
@@ -162,23 +170,22 @@ class _Measure:
             outputs = [model(inputs) for inputs, _ in batch]
             losses = [self._loss(output, target) for output, (_, target) in zip(outputs, batch, strict=True)]
         except DomainError as error:
-            raise DivergedError(str(error)) from None
+            name, worst = max(model.named_parameters().items(), key=lambda item: abs(item[1].data))
+            raise DivergedError(
+                f"{error}; the largest parameter is {worst.label or name} = {worst.data}: {ADVICE}"
+            ) from None
         total: Value = ops.sum(losses)
         mean = total * (1.0 / len(losses)) if len(losses) > 1 else losses[0]
         if not math.isfinite(mean.data):
-            bad = [value for value in topological_order(mean) if not math.isfinite(value.data)]
-            first = next((value for value in bad if value.label), bad[0])
-            name = first.label or (f"a result of {first.op.name}" if first.op else "an unnamed number")
             raise DivergedError(
-                f"the loss is {mean.data}; the first Value that went bad is {name} = {first.data}: "
-                "try a smaller learning rate, or look for bad data"
+                f"the loss is {mean.data}; the first Value that went bad is {_first_bad(mean)}: {ADVICE}"
             )
         self._count += len(batch)
         self._add("loss", mean.data * len(batch))
         if self._metric is not None:
             pairs = zip(outputs, batch, strict=True)
-            name = getattr(self._metric, "__name__", "metric")
-            self._add(name, math.fsum(self._metric(output, target) for output, (_, target) in pairs))
+            total_metric = math.fsum(self._metric(output, target) for output, (_, target) in pairs)
+            self._add(self._metric_name, total_metric)
         return mean
 
     def _add(self, name: str, number: float) -> None:
@@ -191,13 +198,65 @@ class _Measure:
         return means
 
 
-def _pairs(data: Examples) -> Examples:
+def _zero_grad(parameters: Iterable[Value]) -> None:
+    for parameter in parameters:
+        parameter.grad = 0.0
+
+
+def _first_bad(loss: Value) -> str:
+    """Return the first Value that is not finite: its name, or its operation and a name that it led to."""
+    first, *others = (value for value in topological_order(loss) if not math.isfinite(value.data))
+    if first.label:
+        return f"{first.label} = {first.data}"
+    after = {first}
+    for value in others:
+        if after.intersection(value.args):
+            after.add(value)
+    name = next((f", on the way to {value.label}" for value in others if value in after and value.label), "")
+    what = f"a result of {first.op.name}" if first.op else "an unnamed number"
+    return f"{what} = {first.data}{name}"
+
+
+def whole(name: str, number: Any, least: int) -> int:
+    """Return a whole number of any kind (numpy's too) as an int.
+
+    Raises:
+        ValueError: if it is something else, or less than ``least``; the message has the name.
+    """
+    try:
+        if operator.index(number) >= least:
+            return operator.index(number)
+    except TypeError:
+        pass
+    raise ValueError(f"{name} is a whole number of at least {least}, not {number!r}")
+
+
+def _examples(data: Examples, like: tuple[Any, Any] | None = None) -> Examples:
+    """Return the examples in a list, once it is sure that all are made like the first, or like another."""
     examples = list(data)
     if not examples:
         raise ValueError("there is no data to learn from: give at least one pair (inputs, target)")
     if not all(isinstance(example, (tuple, list)) and len(example) == 2 for example in examples):
         raise ValueError("data is a list of pairs (inputs, target), as list(zip(X, y)) gives them")
+    pattern = [_kind(part) for part in like or examples[0]]
+    for place, example in enumerate(examples):
+        for what, part, wanted in zip(("inputs", "target"), example, pattern, strict=True):
+            if _kind(part) != wanted or wanted == NOT_FINITE:
+                first = f", but {wanted} in the first example" * (wanted != NOT_FINITE)
+                raise ValueError(f"{what} of example {place}: {_kind(part)}{first}; counted from 0")
     return examples
+
+
+NOT_FINITE = "a number that is infinite or NaN"
+
+
+def _kind(part: Any) -> str:
+    """Return in words what inputs or a target consist of; a model of one's own may take other things."""
+    try:
+        numbers = [x.data if isinstance(x, Value) else as_float(x) for x in as_list(part)]
+    except TypeError:
+        return "not only numbers"
+    return f"{len(numbers)} numbers" if all(map(math.isfinite, numbers)) else NOT_FINITE
 
 
 def _batches(examples: Examples, size: int, seed: str | None = None) -> list[Examples]:
@@ -214,14 +273,23 @@ def predicted_class(output: Any) -> int:
 
     Args:
         output: a list with one number for each class, of which the largest counts; or a single output,
-            which says 1 if it is positive, or more than a half where it comes out of a sigmoid, else 0.
+            alone or in a list, which says 1 if it is positive, or more than a half where it comes out of
+            a sigmoid, else 0.
 
     >>> predicted_class([0.1, 2.0, -1.0]), predicted_class(Value(0.2)), predicted_class(Value(-1.0).sigmoid())
     (1, 1, 0)
     """
-    if hasattr(output, "__len__"):
-        return max(range(len(output)), key=lambda place: float(output[place]))
-    return int(float(output) > (0.5 if getattr(output, "op", None) is ops.sigmoid else 0.0))
+    scores = as_list(output)
+    if len(scores) > 1:
+        return max(range(len(scores)), key=lambda place: float(scores[place]))
+    return int(float(scores[0]) > (0.5 if getattr(scores[0], "op", None) is ops.sigmoid else 0.0))
+
+
+def target_class(output: Any, target: Any) -> int:
+    """Return which class a target stands for; arguments as for ``accuracy``."""
+    numbers = as_list(target)
+    is_number_of_class = len(as_list(output)) > 1 and len(numbers) == 1
+    return int(numbers[0]) if is_number_of_class else predicted_class(numbers)
 
 
 def accuracy(output: Any, target: Any) -> float:
@@ -232,9 +300,7 @@ def accuracy(output: Any, target: Any) -> float:
         target: the class of a single output, 0 or 1 (or −1 or 1); for a list of outputs the number of the
             class, or a list whose largest number says it.
     """
-    single = not hasattr(output, "__len__")
-    wanted = predicted_class(target) if single or hasattr(target, "__len__") else target
-    return float(predicted_class(output) == wanted)
+    return float(predicted_class(output) == target_class(output, target))
 
 
 METRICS: dict[str, Metric] = {"accuracy": accuracy}

@@ -1,6 +1,7 @@
 """``tinygrad-edu train``: train a network on a classic data set or on a CSV file, from the command line."""
 
 import argparse
+import io
 import math
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -29,19 +30,24 @@ def add_parser(subparsers: Any) -> None:
         subparsers: what ``ArgumentParser.add_subparsers`` returned.
     """
     what = "train a network on a classic data set or on a CSV file"
-    parser = subparsers.add_parser("train", help=what, description=f"{what.capitalize()}.")
+    parser = subparsers.add_parser("train", help=what, description=f"{what[0].upper()}{what[1:]}.")
     parser.set_defaults(run=run)
     add = parser.add_argument
     add("dataset", nargs="?", help=f"one of {', '.join(DATASETS)}")
     add("--csv", metavar="FILE", help="learn from this file instead: a line of names, then lines of numbers")
     add("--target", metavar="COLUMN", help="the column of the file to predict")
-    add("--hidden", default="16,16", help="sizes of the hidden layers, with commas between (default 16,16)")
-    add("--activation", default="tanh", help="of the hidden layers (default tanh)")
-    add("--epochs", type=int, default=100, help="how often to go over the data (default 100)")
-    add("--batch-size", type=int, default=16, help="examples in one step (default 16)")
-    add("--optimizer", default="adam", help=f"one of {', '.join(OPTIMIZERS)} (default adam)")
-    add("--learning-rate", type=float, default=0.01, help="size of a step (default 0.01)")
-    add("--seed", type=int, default=0, help="for first weights, noise and batches (default 0)")
+    add(
+        "--hidden",
+        metavar="SIZES",
+        default="16,16",
+        help="of the hidden layers, with commas between (default 16,16)",
+    )
+    add("--activation", metavar="NAME", default="tanh", help="of the hidden layers (default tanh)")
+    add("--epochs", metavar="N", type=int, default=100, help="how often to go over the data (default 100)")
+    add("--batch-size", metavar="N", type=int, default=16, help="examples in one step (default 16)")
+    add("--optimizer", metavar="NAME", default="adam", help=f"one of {', '.join(OPTIMIZERS)} (default adam)")
+    add("--learning-rate", metavar="RATE", type=float, default=0.01, help="size of a step (default 0.01)")
+    add("--seed", metavar="N", type=int, default=0, help="for first weights, noise and batches (default 0)")
     add("--save", metavar="FILE", help="where to save the model (default NAME_model.json)")
     add("--plot", metavar="FILE", help="where to save the plot (default NAME_training.png)")
 
@@ -61,9 +67,12 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError("--target belongs to --csv FILE; a data set has its own targets")
     name = args.dataset or Path(args.csv).stem
     save, plot = args.save or f"{name}_model.json", args.plot or f"{name}_training.png"
-    for path in (save, plot):  # before the training, and not after it
-        if not Path(path).parent.is_dir():
-            raise ValueError(f"{path} cannot be written: there is no such directory")
+    train.whole("--epochs", args.epochs, least=0)  # all this before the training, and not after it
+    train.whole("--batch-size", args.batch_size, least=1)
+    files.expect_place_for(save)
+    _expect_picture(plot)
+    if Path(save).resolve() == Path(plot).resolve():
+        raise ValueError(f"model and plot cannot both be {save}")
     data = datasets.read_csv(args.csv, args.target) if args.csv else _classic(args.dataset, args.seed)
     task = _task(data)
     scaling = _Scaling.of(data, targets=task.metric is None) if args.csv else None
@@ -150,7 +159,7 @@ class _Scaling:
         return cls(columns, _mean_and_deviation(data.targets) if targets else None)
 
     def apply(self, data: Dataset) -> Dataset:
-        """Return the data with every column brought to mean 0 and standard deviation 1."""
+        """Return the data with every column brought to mean 0 and standard deviation 1, and named so."""
         inputs = [
             [(x - mean) / deviation for x, (mean, deviation) in zip(row, self.input_scaling, strict=True)]
             for row in data.inputs
@@ -159,13 +168,26 @@ class _Scaling:
         if self.target_scaling:
             mean, deviation = self.target_scaling
             targets = [(target - mean) / deviation for target in targets]
-        return replace(data, inputs=inputs, targets=targets)
+        columns = [f"{column} (scaled)" for column in data.columns]
+        return replace(data, inputs=inputs, targets=targets, columns=columns)
 
 
 def _mean_and_deviation(numbers: Any) -> tuple[float, float]:
     mean = math.fsum(numbers) / len(numbers)
     deviation = math.sqrt(math.fsum((x - mean) ** 2 for x in numbers) / len(numbers))
     return mean, deviation or 1.0
+
+
+def _expect_picture(path: str) -> None:
+    files.expect_place_for(path)
+    if find_spec("matplotlib") is None:
+        return
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = FigureCanvasBase.get_supported_filetypes()
+    ending = Path(path).suffix[1:]
+    if ending not in known:
+        raise ValueError(f"{path}: a plot ends in .png, .svg or .pdf, not in {ending!r}")
 
 
 def _plot(model: MLP, data: Dataset, history: callbacks.History, path: str) -> None:
@@ -183,6 +205,8 @@ def _plot(model: MLP, data: Dataset, history: callbacks.History, path: str) -> N
         plots.decision_boundary(model, data, ax=axes[0, 1])
     else:
         axes[0, 1].set_axis_off()
-    figure.savefig(path)
+    picture = io.BytesIO()
+    figure.savefig(picture, format=Path(path).suffix[1:])
     plt.close(figure)
+    files.write_whole(path, picture.getvalue())
     print(f"saved the plot as {path}")

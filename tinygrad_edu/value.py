@@ -383,14 +383,14 @@ def _compute(op: Op, args: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]
         of = "slopes"
         return data, op.slopes(data, *numbers)
     except (ArithmeticError, ValueError) as error:
-        raise op.domain_error(error, numbers, [arg.label for arg in args], of) from None
+        names = [repr(arg.data) if arg.is_constant else arg.label for arg in args]
+        raise op.domain_error(error, numbers, names, of) from None
 
 
 def _chain_rule(order: list[Value]) -> None:
     # Every Value comes after all that use it, so its gradient is complete when it is passed on.
     for value in reversed(order):
-        args = value.args
-        grad = value.grad
+        args, grad = value.args, value.grad
         if value._slopes is not None:
             for i, slope in enumerate(value._slopes):
                 args[i].grad += grad * slope
