@@ -174,7 +174,7 @@ def report(rounds):
     yield f"## Side by side, {kind}\n"
     yield from head
     yield from ratio_rows(RATIOS, rounds)
-    yield "\nOf the microgpt step, tinygrad_edu's time is with `dot` for weighted sums unless it says without.\n"
+    yield "\nIn the microgpt step tinygrad_edu uses `dot` for weighted sums, unless it says without.\n"
     if tinygrad_edu.COMPILED:
         yield "## Side by side, interpreted\n"
         yield from head
