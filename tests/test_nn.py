@@ -378,7 +378,7 @@ def test_states_of_the_wrong_kind(tmp_path):
         (lambda: MLP(2, [3, 1], None), TypeError, "by its name, such as 'linear', .*, not as NoneType$"),
         (lambda: MLP(2, [3, 1], math.tanh), TypeError, "by its name, .*, not as builtin_function"),
         (lambda: Layer(2, 3, ["relu"]), TypeError, "by its name, .*, not as list$"),
-        (lambda: Neuron(2, Value.tanh), TypeError, "by its name, .*, not as \w+$"),
+        (lambda: Neuron(2, Value.tanh), TypeError, r"by its name, .*, not as \w+$"),
         (lambda: MLP(1, [1])(0.5), TypeError, r"MLP\(1, \[1\]\) takes a list of 1 input, not a float$"),
         (lambda: Neuron(2, init="xaver"), UnknownNameError, "no initialiser 'xaver': did you mean xavier"),
         (lambda: Layer(2, 2, bias="share"), ValueError, "bias is 'neuron', None, or 'shared' .* not 'share'"),
