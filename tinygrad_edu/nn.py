@@ -56,9 +56,9 @@ INITIALISERS |= {"glorot": INITIALISERS["xavier"], "kaiming": INITIALISERS["he"]
 def _expect(module: Module, wanted: int, inputs: Inputs) -> None:
     some = f"{wanted} input{'s' * (wanted != 1)}"
     if not isinstance(inputs, Sized):
-        raise TypeError(f"{module} takes a list of {some}, not a {type(inputs).__name__}")
+        raise TypeError(f"{module} takes a list of {some}, not a {type(inputs).__name__}") from None
     if wanted != len(inputs):
-        raise ValueError(f"{module} takes {some}, not {len(inputs)}")
+        raise ValueError(f"{module} takes {some}, not {len(inputs)}") from None
 
 
 class Neuron(Module):
@@ -112,8 +112,11 @@ class Neuron(Module):
         Raises:
             ValueError: if there are more or fewer than ``nin``.
         """
-        _expect(self, len(self.w), x)
-        net: Value = ops.dot(self.w, x)
+        try:
+            net: Value = ops.dot(self.w, x)
+        except (TypeError, ValueError):  # checked only now, because a network calls this very often
+            _expect(self, len(self.w), x)
+            raise
         if self.b is not None:
             net = net + self.b
         net.label = self._net_label

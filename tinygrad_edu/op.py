@@ -217,12 +217,15 @@ class Reduction(Op):
         wanted = 2 if self.name == "dot" else 1
         if len(lists) != wanted:
             raise TypeError(f"{self.name} takes {wanted} list(s), not {len(lists)} argument(s)")
-        columns = [tuple(values) for values in lists]
-        if len(columns[0]) != len(columns[-1]):
-            raise ValueError(
-                f"{self.name} needs two lists of one length, not {len(columns[0])} and {len(columns[1])}"
-            )
-        return self._apply(columns[0] if wanted == 1 else columns[0] + columns[1])
+        args = tuple(lists[0])
+        if wanted == 2:
+            others = tuple(lists[1])
+            if len(args) != len(others):
+                raise ValueError(
+                    f"{self.name} needs two lists of one length, not {len(args)} and {len(others)}"
+                )
+            args += others
+        return self._apply(args)
 
 
 class Family:

@@ -368,11 +368,11 @@ def _record(op: Op, args: tuple[Any, ...]) -> Value:
 
 def _dot(args: tuple[Value, ...]) -> Value:
     half = len(args) // 2
-    numbers = [arg.data for arg in args]
+    xs, ys = args[:half], args[half:]
     total = 0.0
-    for i in range(half):
-        total += numbers[i] * numbers[half + i]
-    return _restore(total, 0.0, "", DOT, args, tuple(numbers[half:] + numbers[:half]))
+    for x, y in zip(xs, ys):  # noqa: B905  # mypyc turns zip into a plain loop, but not with strict
+        total += x.data * y.data
+    return _restore(total, 0.0, "", DOT, args, tuple(arg.data for arg in ys + xs))
 
 
 def _compute(op: Op, args: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]:
@@ -392,8 +392,8 @@ def _chain_rule(order: list[Value]) -> None:
     for value in reversed(order):
         args, grad = value.args, value.grad
         if value._slopes is not None:
-            for i, slope in enumerate(value._slopes):
-                args[i].grad += grad * slope
+            for arg, slope in zip(args, value._slopes):  # noqa: B905  # as in _dot
+                arg.grad += grad * slope
         elif args:
             args[0].grad += grad * value._slope_x
             if len(args) == 2:
