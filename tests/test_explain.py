@@ -77,12 +77,37 @@ def test_more_paths_than_a_page_holds():
 
 def test_no_path():
     x = Value(3.0, "x")
-    assert str(explain(x, x)) == "∂x/∂x = 1: it is the same Value."
+    assert str(explain(x, x)) == "It is the same Value:\n  ∂x/∂x = 1"
     y = x * 2
     y.label = "y"
     z = explain(y, Value(1.0, "z"))
-    assert str(z) == "∂y/∂z = 0: y does not depend on z."
+    assert str(z) == "y does not depend on z:\n  ∂y/∂z = 0"
+    assert repr(z) == "<Explanation: ∂y/∂z = 0>"
+    assert r"\frac{\partial y}{\partial z} &= 0" in z.latex
     assert (z.value, z.path_count, z.paths) == (0.0, 0, [])
+
+
+def test_a_value_that_only_looks_like_one_of_the_graph():
+    example, anew = worked_example(), worked_example()
+    assert "E_total does not depend on this w5, but on another" in str(
+        explain(example["E_total"], anew["w5"])
+    )
+    x, nameless = Value(2.0, "x"), Value(3.0)
+    y = x * x
+    y.label = "y"
+    assert str(explain(y, nameless)) == "y does not depend on this Value:\n  ∂y/∂(this Value) = 0"
+
+
+def test_reasons_that_other_ways_make_up_for_are_not_given():
+    x = Value(2.0, "x")
+    dead, alive = (-x).relu(), (3 * x).relu()
+    dead.label, alive.label = "dead", "alive"
+    out = dead + alive
+    out.label = "out"
+    assert explain(out, x).reasons == []
+    both = dead + (-x).relu()
+    both.label = "both"
+    assert len(explain(both, x).reasons) == 2  # no way is left, though none is on all ways
 
 
 def test_a_direct_way_beside_a_detour_is_told_apart():
@@ -97,7 +122,7 @@ def test_a_direct_way_beside_a_detour_is_told_apart():
 @pytest.mark.parametrize(
     ("build", "sentence"),
     [
-        (lambda x: (10 * x).sigmoid(), "out is saturated: at v1 = 20 its slope is only 2.06115e-09."),
+        (lambda x: (10 * x).sigmoid(), "out is saturated: at v1 = 20 its slope is only 2.06115362e-09."),
         (lambda x: (4 * x).tanh(), "out is saturated: at v1 = 8"),
         (lambda x: (-x).relu(), "out is off: at v1 = −2 the ReLU passes nothing on, its slope is 0."),
         (lambda x: (x - 2) ** 2, "The factor ∂out/∂v1 = 2·v1 is 0."),
@@ -234,7 +259,7 @@ def test_hostile_labels_stay_on_their_line():
     y.label = "y"
     written = str(explain(y, x))
     assert "\x1b" not in written
-    assert "∂y/∂a b�[31m" in written
+    assert "∂y/∂(a b�[31m" in written
 
 
 def test_nothing_is_stored():

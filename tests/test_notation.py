@@ -14,7 +14,7 @@ from random_graphs import random_graph
 from tinygrad_edu import Value, ops, topological_order
 from tinygrad_edu.graph import fold
 from tinygrad_edu.notation import LIMIT, formula, latex_name, number, written
-from tinygrad_edu.term import one_line
+from tinygrad_edu.term import one_line, partial
 
 in_both_forms = pytest.mark.parametrize(("latex", "read"), [(False, read_text), (True, read_latex)])
 in_batches = pytest.mark.parametrize("batch", range(10))
@@ -195,4 +195,34 @@ def test_no_label_leaves_its_place_in_latex(label: str) -> None:
     subscript = r"\w+|\\mathrm\{\w+\}"
     name = rf"({subscript})(_\{{({subscript})\}})?|\\text\{{({escape}|{plain})*\}}"
     assert re.fullmatch(name, latex_name(label), re.ASCII)
-    assert formula(Value(2.0, label) ** 2) == f"{one_line(label) or 2}²"
+    shown = one_line(label) or "2"
+    assert formula(Value(2.0, label) ** 2) in (f"{shown}²", f"({shown})²")
+
+
+@pytest.mark.parametrize("label", ["x1*w1 + x2*w2", "a-b", "−a", "a·b", "x^2", "a = b", "f, g", "c / d"])
+def test_a_label_that_looks_like_an_expression_gets_brackets(label: str) -> None:
+    part = Value(3.0, label)
+    assert formula(part * a) == f"({label})·a"
+    assert formula(part**2) == f"({label})²"
+    assert formula(part * a, latex=True).startswith(r"\left(\text{")
+    assert formula(part.tanh()) == f"tanh({label})"
+    assert partial(label, "a") == f"∂({label})/∂a"
+
+
+@pytest.mark.parametrize("label", ["w5", "E_total", "f(x)", "x[3]", "out'", "h (2)", "größe", "x.grad"])
+def test_a_label_that_looks_like_a_name_gets_none(label: str) -> None:
+    assert formula(Value(3.0, label) * a) == f"{label}·a"
+
+
+@pytest.mark.parametrize("x", [12.1, 10.1, 8.1, 6.0])
+def test_the_numbers_of_a_saturated_activation_give_its_slope(x: float) -> None:
+    # With nine decimals, 1 − 0.999999997² would be far from the slope beside it.
+    for out in (Value(x).tanh(), Value(x).sigmoid()):
+        out.label = "out"
+        [edge] = fold(out, "ops").edges
+        assert math.isclose(read_text(edge.formula({out: "out"}, numbers=True), {}), edge.slope, rel_tol=1e-7)
+
+
+def test_a_number_has_no_digits_that_a_float_cannot_hold() -> None:
+    assert number(123456789.123456) == "123456789.123456"
+    assert number(1 / 3, exact=True) == "0.3333333333333333"

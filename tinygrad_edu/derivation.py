@@ -1,19 +1,21 @@
 """How a derivation is written down: sections of equations, as text, LaTeX, Markdown or MathML."""
 
+import functools
 import html
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import NamedTuple
 
 from tinygrad_edu import notation
 from tinygrad_edu.graph import Edge
-from tinygrad_edu.term import ATOM, SIGN, Term
+from tinygrad_edu.term import ATOM, SIGN, Term, named, partial
 from tinygrad_edu.value import Value
 
 COLUMNS = 80
+NARROWEST = 40  # of a right side; where a left side leaves less room, the right one begins below it
 MOST_FACTORS = 30
+LONG_LINE = 200  # characters of LaTeX, more than which a sum is broken
 
 
 class Equation(NamedTuple):
@@ -51,8 +53,11 @@ class Writer:
     def partial(self, of: str, wrt: str) -> str:
         """Write the derivative of one name with respect to another."""
         if self.latex:
-            return rf"\frac{{\partial {self.name(of)}}}{{\partial {self.name(wrt)}}}"
-        return f"∂{of}/∂{wrt}"
+            above, below = (
+                f"{notation.LatexTerm(self.name(name), named(name).binding):{ATOM}}" for name in (of, wrt)
+            )
+            return rf"\frac{{\partial {above}}}{{\partial {below}}}"
+        return partial(of, wrt)
 
     def number(self, x: float) -> str:
         """Write a number."""
@@ -80,7 +85,7 @@ class Writer:
         if len(rows) > 4 or len(rows[0]) > 4:
             size = f"{len(rows)} {self.times} {len(rows[0])}"
             norm = sum(x * x for row in rows for x in row) ** 0.5
-            return f"{size} {self.words('numbers, norm ')}{self.number(norm)}"
+            return f"{size}{self.words(' numbers, norm ')}{self.number(norm)}"
         written = [[self.number(x) for x in row] for row in rows]
         if self.latex:
             return r"\begin{pmatrix}" + r" \\ ".join(" & ".join(row) for row in written) + r"\end{pmatrix}"
@@ -119,7 +124,8 @@ def as_markdown(sections: Sequence[Section]) -> str:
     """Return sections as Markdown, the equations as display mathematics between dollar signs."""
     parts = []
     for title, equations in sections:
-        parts.append(re.sub(r"([\\`*_{}\[\]<>$#|~])", r"\\\1", title))
+        escaped = re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", title)
+        parts.append(escaped.replace("$", "&#36;"))  # which no typesetter of mathematics takes for its own
         if equations:
             parts.append(f"$$\n{as_latex([Section(title, equations)])}\n$$")
     return "\n\n".join(parts)
@@ -134,16 +140,19 @@ def as_mathml(sections: Sequence[Section]) -> str:
         parts.append(f"<p>{html.escape(title)}</p>")
         for left, right in equations:
             words: list[str] = []
-            latex = _WORDS.sub(partial(_set_aside, words), " ".join([left, *right]))
-            math = convert(latex, display="block")
+            latex = _WORDS.sub(functools.partial(_set_aside, words), " ".join([left, *right]))
+            math = _SIGN.sub(r'\1<mo form="prefix">', convert(latex, display="block"))
             for i, text in enumerate(words):
-                math = math.replace(f"<mtext>{i}</mtext>", f"<mtext>{html.escape(text)}</mtext>")
-            parts.append(math)
+                shown = html.escape(text).replace(" ", "\N{NO-BREAK SPACE}")
+                math = math.replace(f"<mtext>{i}</mtext>", f"<mtext>{shown}</mtext>")
+            parts.append(f'<div style="margin: 0.6em 0">{math}</div>')
     return "\n".join(parts)
 
 
 # The converter does not know what is escaped inside \text: it gets numbers, and the words come in afterwards.
 _WORDS = re.compile(r"\\text\{((?:\\text\w+\{\}|\\[{}$&#%_]|[^{}\\])*)\}")
+# A minus after another operator, or after an opening bracket, is the sign of a number.
+_SIGN = re.compile(r"(<mo(?![^>]*postfix)[^>]*>[^<]*</mo>)<mo>(?=&#x02212;)")
 _ESCAPED = {r"\textasciicircum{}": "^", r"\textasciitilde{}": "~", r"\textbackslash{}": "\\"}
 
 
@@ -159,6 +168,8 @@ def _latex_lines(equations: Sequence[Equation]) -> list[str]:
             if piece.startswith("= "):
                 lines.append(f"{left} &{piece}")
                 left = ""
+            elif piece[0] in "+-" and len(lines[-1]) > LONG_LINE:
+                lines.append(rf"&\quad {piece}")
             else:
                 lines[-1] += " " + piece
     return lines
@@ -171,6 +182,11 @@ def _lines(equations: Sequence[Equation]) -> list[str]:
     signs of a sum, and a part of that wherever a factor ends.
     """
     width = max((len(equation.left) for equation in equations), default=0)
+    if width > COLUMNS - NARROWEST:
+        narrow = [_lines([Equation(" ", right)]) for _, right in equations]
+        return [
+            line for (left, _), below in zip(equations, narrow, strict=True) for line in [f"  {left}", *below]
+        ]
     room = COLUMNS - width - 3
     lines = []
     for left, right in equations:

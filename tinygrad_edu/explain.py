@@ -7,16 +7,19 @@ from typing import Any
 
 from tinygrad_edu import derivation
 from tinygrad_edu.derivation import Equation, Section, Writer
+from tinygrad_edu.files import is_number
 from tinygrad_edu.gradient import expect_values
-from tinygrad_edu.graph import Detail, Edge, Graph, fold, natural_detail
+from tinygrad_edu.graph import Detail, Edge, Graph, first_stale, fold, natural_detail
 from tinygrad_edu.layers import LayerGraph, layer_sections
 from tinygrad_edu.notation import written
 from tinygrad_edu.reasons import reasons
+from tinygrad_edu.term import one_line
 from tinygrad_edu.value import Value, topological_order
 
 MOST_PATHS = 8  # more are not written out one by one; the three largest are
 MOST_EQUATIONS = 60  # in one section
 MOST_REASONS = 4
+LONGEST_IN_NUMBERS = 240  # characters of a formula; in a longer one no reader looks for the numbers
 
 
 class Explanation:
@@ -36,8 +39,13 @@ class Explanation:
     def __init__(self, root: Value, wrt: Value, detail: Detail, learning_rate: float | None) -> None:
         self.root = root
         self.wrt = wrt
-        reached = wrt in set(topological_order(root))
+        order = topological_order(root)
+        reached = wrt in set(order)
         self._graph: Graph = fold(root, detail, keep=(wrt,) if reached else ())
+        self._names = dict(self._graph.names)
+        if not reached:
+            self._names[wrt] = one_line(wrt.label) or "this Value"
+        self._twin = not reached and bool(wrt.label) and any(value.label == wrt.label for value in order)
         self._learning_rate = learning_rate
         self.value = self._graph.adjoint[wrt] if reached else 0.0
         self.path_count = self._graph.path_count(wrt) if reached else 0
@@ -48,13 +56,14 @@ class Explanation:
         flows = self._graph.flows(wrt) if reached else {}
         # In the order of the first path, then what the second adds, and so on.
         self.steps = list(dict.fromkeys([e for path in self.paths for e in path] + list(flows)[::-1]))
-        self.reasons = reasons(self._graph, self.steps)
+        self.reasons = reasons(self._graph, wrt, self.steps) if reached else []
 
     def __str__(self) -> str:
         return derivation.as_text(self.sections(latex=False))
 
     def __repr__(self) -> str:
-        return f"<Explanation: {self._title(Writer(self._graph.names, latex=False))}>"
+        writer = Writer(self._names, latex=False)
+        return f"<Explanation: {self._derivative(writer)} = {writer.number(self.value)}>"
 
     @property
     def latex(self) -> str:
@@ -76,13 +85,10 @@ class Explanation:
 
     def sections(self, latex: bool = False) -> list[Section]:
         """Return the explanation in parts, its equations written as text or as LaTeX."""
-        names = self._graph.names
-        writer = Writer(names if self.wrt in names else {**names, self.wrt: self.wrt.label or "x"}, latex)
-        if self.root is self.wrt:
-            sections = [Section(f"{self._title(writer)}: it is the same Value.", [])]
-        elif not self.path_count:
-            why = f"{names[self.root]} does not depend on {writer.names[self.wrt]}"
-            sections = [Section(f"{self._title(writer)}: {why}.", [])]
+        writer = Writer(self._names, latex)
+        if not self.path_count or self.root is self.wrt:
+            value = Equation(self._derivative(writer), [f"= {writer.number(self.value)}"])
+            sections = [Section(self._without_path(), [value])]
         elif self._graph.detail == "layer":
             sections = layer_sections(LayerGraph(self._graph, keep=[self.wrt]), self.wrt, writer)
         else:
@@ -98,11 +104,15 @@ class Explanation:
             sections.append(self._update(writer, self._learning_rate))
         return sections
 
-    def _title(self, writer: Writer) -> str:
-        plain = Writer(writer.names, latex=False)
-        return (
-            f"{plain.partial(writer.names[self.root], writer.names[self.wrt])} = {plain.number(self.value)}"
-        )
+    def _without_path(self) -> str:
+        root, wrt = self._names[self.root], self._names[self.wrt]
+        if self.root is self.wrt:
+            return "It is the same Value:"
+        if self._twin:
+            return (
+                f"{root} does not depend on this {wrt}, but on another Value of that name: was it made anew?"
+            )
+        return f"{root} does not depend on {wrt}:"
 
     def _derivative(self, writer: Writer) -> str:
         return writer.partial(writer.names[self.root], writer.names[self.wrt])
@@ -123,7 +133,9 @@ class Explanation:
                 Equation(self._route(path, writer), [f"= {writer.number(prod(edge.slope for edge in path))}"])
                 for path in self.paths
             ]
-            return Section(f"{title} The {len(self.paths)} that contribute most:", equations)
+            # Paths that differ only in which use of a Value they take, as in x·x, read alike.
+            different = [eq for i, eq in enumerate(equations) if eq not in equations[:i]]
+            return Section(f"{title} Those that contribute most:", different)
         title = f"{self.path_count} paths lead from {start} to {end}; the chain rule adds them up:"
         if self.path_count == 1:
             title = f"The chain rule along the path from {start} to {end}:"
@@ -159,7 +171,9 @@ class Explanation:
             for edge in self.steps:
                 value = writer.number(edge.slope)
                 forms = [writer.slope(edge), writer.slope(edge, numbers=True)]
-                right = [f"= {form}" for form in forms if form != value]
+                if len(forms[0]) > LONGEST_IN_NUMBERS:
+                    forms.pop()
+                right = [f"= {form}" for form in dict.fromkeys(forms) if form != value]
                 yield Equation(self._partial(edge, writer), [*right, f"= {value}"])
 
         one = len(self.steps) == 1
@@ -232,15 +246,13 @@ def _section(title: str, equations: Iterable[Equation]) -> Section:
 
 
 def _expect_current(root: Value) -> None:
-    """Raise an error if a Value is not what its arguments give now: formulas and slopes would disagree."""
-    for value in topological_order(root):
-        if value.op is not None:
-            now = value.op.value(*[arg.data for arg in value.args])
-            if now != value.data and now == now:
-                name = written(value)[:40]
-                raise ValueError(
-                    f"data was assigned after {name} was computed from it: call forward() on the root first"
-                )
+    """Raise an error if formulas and slopes would disagree."""
+    value = first_stale(root)
+    if value is not None:
+        name = written(value)[:40]
+        raise ValueError(
+            f"data was assigned after {name} was computed from it: call forward() on the root first"
+        )
 
 
 def explain(
@@ -258,7 +270,9 @@ def explain(
 
     Raises:
         TypeError: if ``root`` or ``wrt`` is not a Value.
-        ValueError: for another ``detail``, or if data was assigned and ``root.forward()`` not called.
+        ValueError: for another ``detail``, a ``learning_rate`` that is not finite, or if data was assigned
+            and ``root.forward()`` not called.
+        DomainError: if the formula of a slope has itself an infinite slope there, as 1.5·x^(0.5) has at 0.
 
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
     >>> net = w * x
@@ -277,5 +291,7 @@ def explain(
       ∂out/∂w = 0.419974342 × 2 = 0.839948683
     """
     expect_values("explain(root, wrt) takes", root, wrt)
+    if learning_rate is not None and not is_number(learning_rate):
+        raise ValueError(f"learning_rate={learning_rate!r}: it must be a finite number")
     _expect_current(root)
     return Explanation(root, wrt, detail or natural_detail(root), learning_rate)

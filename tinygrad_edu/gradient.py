@@ -21,6 +21,8 @@ def gradient(root: Value, wrt: Value | Iterable[Value]) -> Value | list[Value]:
     Raises:
         TypeError: if ``root`` or one of ``wrt`` is not a Value.
         CycleError: if the graph has a cycle.
+        DomainError: if a slope, as an expression, has no value or itself an infinite slope there, as the
+            slope 1.5·x^(0.5) of x ** 1.5 has at 0.
 
     >>> x = Value(3.0, "x")
     >>> slope = gradient(x**3, x)

@@ -166,11 +166,38 @@ class Graph:
         >>> fold(y).path_count(x)
         1099511627776
         """
-        counts = {self.root: 1}
+        return self._ways_onward[source]
+
+    @cached_property
+    def _ways_onward(self) -> dict[Value, int]:
+        """How many ways lead from each visible Value to the root."""
+        ways = {self.root: 1}
         for node in reversed(self.nodes):
             if node is not self.root:
-                counts[node] = sum(counts[edge.target] for edge in self.outgoing[node])
-        return counts[source]
+                ways[node] = sum(ways[edge.target] for edge in self.outgoing[node])
+        return ways
+
+    def bottlenecks(self, source: Value) -> set[Value | Edge]:
+        """Return the Values and the edges that every way from ``source`` to the root goes through."""
+        ways, onward, total = {source: 1}, self._ways_onward, self._ways_onward[source]
+        found: set[Value | Edge] = set()
+        for node in self.nodes:
+            if node in ways:
+                if ways[node] * onward[node] == total:
+                    found.add(node)
+                for edge in self.outgoing[node]:
+                    ways[edge.target] = ways.get(edge.target, 0) + ways[node]
+                    if ways[node] * onward[edge.target] == total:
+                        found.add(edge)
+        return found
+
+    def is_cut_off(self, source: Value, without: Collection[Edge]) -> bool:
+        """Return whether no way from ``source`` to the root is left without these edges."""
+        reached = {source}
+        for node in self.nodes:
+            if node in reached:
+                reached.update(edge.target for edge in self.outgoing[node] if edge not in without)
+        return self.root not in reached
 
     def paths(self, source: Value, most: int | None = None) -> list[list[Edge]]:
         """Return the ways from ``source`` to the root: all of them, or those ``most`` that contribute most.
@@ -267,3 +294,21 @@ def natural_detail(root: Value) -> Detail:
     """
     named = any(value.label and value.args and value is not root for value in topological_order(root))
     return "named" if named else "ops"
+
+
+def first_stale(root: Value) -> Value | None:
+    """Return the first Value that is not what its arguments give now, None if all are.
+
+    >>> from tinygrad_edu import Value
+    >>> x = Value(3.0)
+    >>> y = x * x
+    >>> x.data = 5.0
+    >>> first_stale(y) is y
+    True
+    """
+    for value in topological_order(root):
+        if value.op is not None:
+            now = value.op.value(*[arg.data for arg in value.args])
+            if now != value.data and now == now:
+                return value
+    return None

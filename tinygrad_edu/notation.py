@@ -1,9 +1,11 @@
 """A Value written as text or as LaTeX, in the names of the graph or with its numbers put in."""
 
+import math
 import re
 from collections.abc import Mapping
 
-from tinygrad_edu.term import ATOM, PRODUCT, SIGN, Term, one_line
+from tinygrad_edu.op import Op
+from tinygrad_edu.term import ATOM, PRODUCT, SIGN, Term, named, one_line
 from tinygrad_edu.value import Value, topological_order
 
 Names = Mapping[Value, str]
@@ -17,16 +19,21 @@ class LatexTerm(Term):
     brackets = r"\left({}\right)"
 
 
-def number(x: float, latex: bool = False) -> str:
+def number(x: float, latex: bool = False, exact: bool = False) -> str:
     """Return a number as a reader wants it: exactly where that is short, else with nine decimals.
+
+    Args:
+        x: the number.
+        latex: write LaTeX.
+        exact: write all digits however many they are.
 
     >>> [number(x) for x in (2.0, 0.05, 0.5932699921071872, 4.385677344e-06, -1 / 3)]
     ['2', '0.05', '0.593269992', '4.38567734e-06', '−0.333333333']
     """
     x += 0.0  # -0.0 becomes 0.0
     digits = repr(x).removesuffix(".0")
-    if len(digits) > 11:
-        digits = f"{x:.9f}" if 1e-4 <= abs(x) < 1e9 else f"{x:.8e}"
+    if len(digits) > 11 and not exact:
+        digits = min(digits, f"{x:.9f}" if 1e-4 <= abs(x) < 1e9 else f"{x:.8e}", key=len)
     if latex:
         return re.sub(r"e\+?(-?)0*(\d+)", r" \\cdot 10^{\1\2}", digits)
     return "−" + digits[1:] if digits[0] == "-" else digits
@@ -56,13 +63,8 @@ def written(value: Value, names: Names = NO_NAMES, *, latex: bool = False, numbe
     >>> written(x), written(x * 2), written(x * 2, numbers=True)
     ('x', 'x·2', '3·2')
     """
-    term = LatexTerm if latex else Term
-    name = names.get(value) or one_line(value.label)
-    if name and not numbers:
-        return term(latex_name(name) if latex else name)
-    if name or not value.args:
-        text = number(value.data, latex)
-        return term(text, SIGN if text[0] in "-−" else PRODUCT if "e" in text or "cdot" in text else ATOM)
+    if _name(value, names) or not value.args:
+        return _part(value, names, latex, numbers)
     return formula(value, names, latex=latex, numbers=numbers)
 
 
@@ -73,7 +75,7 @@ def formula(value: Value, names: Names = NO_NAMES, *, latex: bool = False, numbe
         value: the Value; its own name is not used.
         names: names of Values, beside or in place of their labels.
         latex: write LaTeX.
-        numbers: write the numbers in place of the names.
+        numbers: write the numbers in place of the names, with so many digits that they give the Value.
 
     >>> w, x, b = Value(0.5, "w"), Value(-2.0, "x"), Value(0.1, "b")
     >>> y = (w * (x + b)).tanh()
@@ -81,18 +83,39 @@ def formula(value: Value, names: Names = NO_NAMES, *, latex: bool = False, numbe
     tanh(w·(x + b))  tanh(0.5·(−2 + 0.1))  \tanh\left(w \cdot \left(x + b\right)\right)
     """
     if value.op is None:
-        return written(value, names, latex=latex, numbers=numbers)
+        return _part(value, names, latex, numbers)
+    parts = topological_order(value, is_leaf=lambda part: bool(_name(part, names)))
+    inner = [(part, part.op) for part in parts if part.op and (part is value or not _name(part, names))]
+    exact = numbers and not _survives_rounding(parts, inner)
     term = LatexTerm if latex else Term
-
-    def is_named(part: Value) -> bool:
-        return part in names or bool(part.label)
-
-    terms: dict[Value, Term] = {}
-    for part in topological_order(value, is_leaf=is_named):
-        if part.op is None or (part is not value and is_named(part)):
-            terms[part] = written(part, names, latex=latex, numbers=numbers)
-        else:
-            template = part.op.template(len(part.args), latex)
-            text = template.format(*[terms[arg] for arg in part.args])
-            terms[part] = term(text, part.op.binding) if len(text) <= LIMIT else term("…")
+    terms = {part: _part(part, names, latex, numbers, exact) for part in parts}
+    for part, op in inner:
+        text = op.template(len(part.args), latex).format(*[terms[arg] for arg in part.args])
+        terms[part] = term(text, op.binding) if len(text) <= LIMIT else term("…")
     return terms[value]
+
+
+def _name(value: Value, names: Names) -> str:
+    return "" if value.is_constant else names.get(value) or one_line(value.label)
+
+
+def _part(value: Value, names: Names, latex: bool, numbers: bool, exact: bool = False) -> Term:
+    """Return the name of a Value, or its number if it has none or numbers are wanted."""
+    term = LatexTerm if latex else Term
+    name = _name(value, names)
+    if name and not numbers:
+        return term(latex_name(name) if latex else name, named(name).binding)
+    text = number(value.data, latex, exact)
+    return term(text, SIGN if text[0] in "-−" else PRODUCT if "e" in text or "cdot" in text else ATOM)
+
+
+def _survives_rounding(parts: list[Value], inner: list[tuple[Value, Op]]) -> bool:
+    """Return whether the numbers as a reader sees them still give the result; 1 − 1.000000000² does not."""
+    seen = {part: float(number(part.data).replace("−", "-")) for part in parts}
+    try:
+        for part, op in inner:
+            seen[part] = op.value(*[seen[arg] for arg in part.args])
+    except (ArithmeticError, ValueError):
+        return False
+    wanted = parts[-1].data
+    return math.isclose(seen[parts[-1]], wanted, rel_tol=1e-8, abs_tol=2e-9 if abs(wanted) >= 1e-4 else 0.0)

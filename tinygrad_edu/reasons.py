@@ -5,13 +5,21 @@ from collections.abc import Iterable
 from tinygrad_edu import ops
 from tinygrad_edu.graph import Edge, Graph
 from tinygrad_edu.notation import number, written
+from tinygrad_edu.term import partial
 from tinygrad_edu.value import Value
 
 SMALL = 0.05  # a fifth of the steepest slope of a sigmoid, a twentieth of a tanh's
 
 
-def reasons(graph: Graph, steps: Iterable[Edge]) -> list[str]:
-    """Return what makes the derivative along these edges zero or small: saturation, zeros, cancelling.
+def reasons(graph: Graph, wrt: Value, steps: Iterable[Edge]) -> list[str]:
+    """Return what makes a derivative zero or small: saturation, zeros, cancelling.
+
+    Only what lies on every way is to blame; where there is no such thing, a flat place on each of the ways.
+
+    Args:
+        graph: what is visible.
+        wrt: the Value with respect to which the root is differentiated.
+        steps: the edges on the ways from it to the root.
 
     >>> from tinygrad_edu import Value
     >>> from tinygrad_edu.graph import fold
@@ -19,25 +27,33 @@ def reasons(graph: Graph, steps: Iterable[Edge]) -> list[str]:
     >>> out = x.sigmoid()
     >>> out.label = "out"
     >>> graph = fold(out)
-    >>> print(*reasons(graph, graph.edges))
+    >>> print(*reasons(graph, x, graph.edges))
     out is saturated: at x = 8 its slope is only 0.000335238.
     """
-    steps = list(steps)
-    sentences: list[str] = []
-    for edge in steps:
-        known = [_flat(value, graph) for value in _between(edge)]
-        sentences += filter(None, known)
-        if edge.slope == 0 and not any(known):
-            factor = f"∂{graph.names[edge.target]}/∂{graph.names[edge.source]}"
-            formula = edge.formula(graph.names)
-            because = "" if formula == "0" else f" = {formula}"
-            sentences.append(f"The factor {factor}{because} is 0.")
+    narrow = graph.bottlenecks(wrt)
+    flat = {edge: sentences for edge in steps if (sentences := _flat_places(edge, graph))}
+    blamed = [edge for edge in flat if edge in narrow]
+    if not blamed and graph.is_cut_off(wrt, without=flat):
+        blamed = [*flat]
+    sentences = [sentence for edge in blamed for sentence in flat[edge]]
     for node in dict.fromkeys(edge.source for edge in steps):
         amounts = [graph.adjoint[edge.target] * edge.slope for edge in graph.outgoing[node]]
-        if abs(sum(amounts)) < SMALL * sum(map(abs, amounts)):
+        if node in narrow and abs(sum(amounts)) < SMALL * sum(map(abs, amounts)):
             listed = " and ".join(map(number, amounts))
             sentences.append(f"At {graph.names[node]} what comes back along its edges cancels: {listed}.")
     return list(dict.fromkeys(sentences))
+
+
+def _flat_places(edge: Edge, graph: Graph) -> list[str]:
+    """Return a sentence for every activation that lets little through, or else for a slope of 0."""
+    sentences = [sentence for value in _between(edge) if (sentence := _flat(value, graph))]
+    if edge.slope == 0 and not sentences:
+        formula = edge.formula(graph.names)
+        because = "" if formula == "0" else f" = {formula}"
+        sentences = [
+            f"The factor {partial(graph.names[edge.target], graph.names[edge.source])}{because} is 0."
+        ]
+    return sentences
 
 
 def _between(edge: Edge) -> list[Value]:
@@ -57,7 +73,7 @@ def _flat(value: Value, graph: Graph) -> str:
     name = graph.names.get(value) or written(value)[:60]
     at = f"at {graph.names.get(argument) or written(argument)[:60]} = {number(argument.data)}"
     if value.op in (ops.sigmoid, ops.tanh) and abs(slope) < SMALL:
-        return f"{name} is saturated: {at} its slope is " + (f"only {slope:.6g}." if slope else "0.")
+        return f"{name} is saturated: {at} its slope is " + (f"only {number(slope)}." if slope else "0.")
     if value.op is ops.relu and slope == 0:
         return f"{name} is off: {at} the ReLU passes nothing on, its slope is 0."
     return ""

@@ -1,5 +1,7 @@
 """A written expression, which knows how strongly it holds together."""
 
+import re
+
 # How strongly a written expression holds together. An argument that holds together less strongly than
 # its place asks for is put in brackets: a template's {0:3} wants a PRODUCT or stronger.
 SIGN, SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4, 5
@@ -32,3 +34,25 @@ class Term(str):
 
     def __format__(self, needed: str) -> str:
         return self.brackets.format(str(self)) if needed and self.binding < int(needed) else str(self)
+
+
+# Labels that look like a name; a second Value of that name is shown with (2) after it.
+_NAME = re.compile(r"[^\s+\-−*/·×^=,]+( \(\d+\))?")
+
+
+def named(name: str) -> Term:
+    """Return a label as a term: one that looks like an expression goes into brackets as an expression does.
+
+    >>> f"{named('net_h1'):3}·x, {named('a + b'):3}·x"
+    'net_h1·x, (a + b)·x'
+    """
+    return Term(name, ATOM if _NAME.fullmatch(name) else SUM)
+
+
+def partial(of: str, wrt: str) -> str:
+    """Write the derivative of one label with respect to another.
+
+    >>> partial("out", "net"), partial("out", "w*x")
+    ('∂out/∂net', '∂out/∂(w*x)')
+    """
+    return f"∂{named(of):{ATOM}}/∂{named(wrt):{ATOM}}"
