@@ -71,6 +71,30 @@ def test_a_mistake_gets_one_line_and_no_file(tmp_path, arguments, message):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("detail", ["ops", "named", "neuron", "layer"])
+@pytest.mark.parametrize("wrt", ["w1", "w5", "b1", "b2"])
+def test_nothing_is_wider_than_a_terminal(tmp_path, wrt, detail):
+    printed = run("--wrt", wrt, "--detail", detail, cwd=tmp_path).stdout
+    assert max(map(len, printed.splitlines())) <= 80
+    assert f"\nBackward pass, to {wrt}:\n" in printed
+    assert ("One step of gradient descent" in printed) == wrt.startswith("w")  # the biases are not trained
+
+
+def test_an_error_term_can_be_asked_for(tmp_path):
+    assert "∂E_total/∂E_o1 = 1" in run("explain", "E_o1", cwd=tmp_path).stdout
+
+
+def test_an_expression_may_begin_with_a_sign(tmp_path):
+    assert "∂y/∂w" in run("explain", "--expression", "-w²", "--at", "w=3", "w", cwd=tmp_path).stdout
+
+
+def test_no_place_to_print_to_is_no_traceback(tmp_path):
+    command = f'"{sys.executable}" -m tinygrad_edu >&-'
+    result = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (tmp_path / "three_layer_w5.svg").exists()
+
+
 def test_version(tmp_path):
     engine = "compiled" if tinygrad_edu.COMPILED else "interpreted"
     assert run("--version", cwd=tmp_path).stdout == f"tinygrad_edu {tinygrad_edu.__version__} ({engine})\n"
@@ -125,6 +149,11 @@ def test_draw(tmp_path):
         (["explain", "w", "--expression", "log(w)", "--at", "w=-1"], "log needs a positive argument"),
         (["explain", "w", "--at", "w=1"], "--at gives the numbers of an --expression"),
         (["draw", "q", "--expression", "w*x", "--at", "w=1,x=2"], "there is no Value named 'q'"),
+        (["explain", "w", "--expression", "w", "--at", "w=nan"], "--at, column 3"),
+        (["explain", "w5", "--learning-rate", "nan"], "learning_rate=nan: it must be a finite number"),
+        (["animate", "w5", "--seconds", "200", "--output", "w5.gif"], "a GIF shows a picture for"),
+        (["--output", "mine.svg", "draw", "w5"], "--output before the command"),
+        (["--wrt", "w1", "explain", "w5"], "--wrt before the command"),
     ],
 )
 def test_a_mistake_in_a_subcommand_gets_one_line(tmp_path, arguments, message):

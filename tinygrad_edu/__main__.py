@@ -12,7 +12,7 @@ from tinygrad_edu.draw import draw
 from tinygrad_edu.draw.animate import animate
 from tinygrad_edu.draw.render import NoEngineError
 from tinygrad_edu.explain import explain
-from tinygrad_edu.expression import parse, parse_numbers
+from tinygrad_edu.expression import ExpressionError, parse, parse_numbers
 from tinygrad_edu.graph import DETAILS, Detail, natural_detail
 from tinygrad_edu.names import UnknownNameError
 from tinygrad_edu.notation import formula
@@ -38,21 +38,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the words after the command's name; those of this process if None.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
+    if options.run is not show_worked_example:
+        for option in ("wrt", "output", "detail"):
+            if getattr(options, f"example_{option}"):
+                parser.error(
+                    f"--{option} before the command is for the worked example: put it after the command"
+                )
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")  # ∂ and × on every system
     try:
         options.run(options)
-        sys.stdout.flush()
+        print(end="", flush=True)
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return 130  # as shells do
-    except (ValueError, OSError, UnknownNameError, NoEngineError) as error:
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
+        print(f"{PROGRAM}: {what}", file=sys.stderr)
+        return 2
+    except (ValueError, UnknownNameError, NoEngineError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """Return the words of a command with an expression joined to its option: "-w" looks like an option."""
+    words = list(arguments)
+    for i in range(len(words) - 1):
+        if words[i] == "--expression":
+            words[i : i + 2] = [f"--expression={words[i + 1]}"]
+            break
+    return words
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,9 +82,10 @@ def _parser() -> argparse.ArgumentParser:
         description="Compute the worked example, explain one of its gradients, and draw how it comes about.",
     )
     parser.add_argument("--version", action="version", version=f"tinygrad_edu {__version__} ({ENGINE})")
-    parser.add_argument("--wrt", metavar="NAME", default="w5", help="the weight or bias to explain (w5)")
-    parser.add_argument("--output", metavar="FILE", help="the picture; its suffix names the format")
-    parser.add_argument("--detail", choices=DETAILS, default="named", help="how fine (named)")
+    add = parser.add_argument
+    add("--wrt", dest="example_wrt", metavar="NAME", help="the weight or bias to explain (w5)")
+    add("--output", dest="example_output", metavar="FILE", help="the picture; its suffix names the format")
+    add("--detail", dest="example_detail", choices=DETAILS, help="how fine (named)")
     parser.set_defaults(run=show_worked_example)
 
     commands = parser.add_subparsers(title="other commands", metavar="COMMAND", parser_class=_Parser)
@@ -93,7 +115,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("animate", parents=[subject], help="show both passes step by step")
     command.add_argument("name", metavar="NAME", nargs="?", help="follow the gradient of this name only")
-    command.add_argument("--output", metavar="FILE", default="graph.svg", help="an .svg or .gif (graph.svg)")
+    command.add_argument(
+        "--output", metavar="FILE", default="animation.svg", help="an .svg or .gif (animation.svg)"
+    )
     command.add_argument("--seconds", type=float, default=1.2, help="how long a step is shown (1.2)")
     command.set_defaults(run=animate_command)
 
@@ -109,7 +133,7 @@ def _subject(options: argparse.Namespace) -> tuple[Value, dict[str, Value], Deta
         example = worked_example()
         root, named = example["E_total"], dict(example)
     else:
-        root = parse(options.expression, parse_numbers(options.at) if options.at else {})
+        root = parse(options.expression, _numbers(options.at))
         named = {value.label: value for value in topological_order(root) if value.label}
         if not root.label:
             root.label = "y" if "y" not in named else "result"
@@ -118,9 +142,17 @@ def _subject(options: argparse.Namespace) -> tuple[Value, dict[str, Value], Deta
     return root, named, options.detail or natural_detail(root)
 
 
+def _numbers(text: str) -> dict[str, float]:
+    try:
+        return parse_numbers(text) if text else {}
+    except ExpressionError as error:
+        raise ValueError(f"--at, {error}") from None
+
+
 def _named(name: str, named: dict[str, Value]) -> Value:
     if name not in named:
         raise UnknownNameError("Value named", name, named)
+    named[name].label = name  # E_o1 and E_o2 have none, until one asks for them
     return named[name]
 
 
@@ -150,8 +182,9 @@ def animate_command(options: argparse.Namespace) -> None:
 
 def show_worked_example(options: argparse.Namespace) -> None:
     """Print the worked example and the derivation of one gradient, and write the picture of it."""
-    wrt, detail = options.wrt, options.detail
-    output = options.output or f"three_layer_{wrt}.svg"
+    wrt: str = options.example_wrt or "w5"
+    detail: Detail = options.example_detail or "named"
+    output = options.example_output or f"three_layer_{wrt}.svg"
     if wrt not in WEIGHTS | BIASES:
         raise UnknownNameError("weight or bias", wrt, WEIGHTS | BIASES)
     example = worked_example()
@@ -166,7 +199,8 @@ def show_worked_example(options: argparse.Namespace) -> None:
         value = example[computed]
         print(f"  {computed:7} = {formula(value, names)!s:28} = {value.data:.9f}")
 
-    print("\nBackward pass. " + str(explain(E_total, example[wrt], detail, LEARNING_RATE)))
+    print(f"\nBackward pass, to {wrt}:\n")
+    print(explain(E_total, example[wrt], detail, None if wrt in BIASES else LEARNING_RATE))
 
     trained = worked_example()
     trained.train(1, LEARNING_RATE)

@@ -9,9 +9,8 @@ from tinygrad_edu import derivation
 from tinygrad_edu.derivation import Equation, Section, Writer
 from tinygrad_edu.files import is_number
 from tinygrad_edu.gradient import expect_values
-from tinygrad_edu.graph import Detail, Edge, Graph, first_stale, fold, natural_detail
+from tinygrad_edu.graph import Detail, Edge, Graph, expect_current, fold, natural_detail
 from tinygrad_edu.layers import LayerGraph, layer_sections
-from tinygrad_edu.notation import written
 from tinygrad_edu.reasons import reasons
 from tinygrad_edu.term import one_line
 from tinygrad_edu.value import Value, topological_order
@@ -245,16 +244,6 @@ def _section(title: str, equations: Iterable[Equation]) -> Section:
     return Section(title, listed[:MOST_EQUATIONS])
 
 
-def _expect_current(root: Value) -> None:
-    """Raise an error if formulas and slopes would disagree."""
-    value = first_stale(root)
-    if value is not None:
-        name = written(value)[:40]
-        raise ValueError(
-            f"data was assigned after {name} was computed from it: call forward() on the root first"
-        )
-
-
 def explain(
     root: Value, wrt: Value, detail: Detail | None = None, learning_rate: float | None = None
 ) -> Explanation:
@@ -293,5 +282,5 @@ def explain(
     expect_values("explain(root, wrt) takes", root, wrt)
     if learning_rate is not None and not is_number(learning_rate):
         raise ValueError(f"learning_rate={learning_rate!r}: it must be a finite number")
-    _expect_current(root)
+    expect_current(root)
     return Explanation(root, wrt, detail or natural_detail(root), learning_rate)

@@ -312,3 +312,17 @@ def first_stale(root: Value) -> Value | None:
             if now != value.data and now == now:
                 return value
     return None
+
+
+def expect_current(root: Value) -> None:
+    """Raise an error if data was assigned below a Value since: formulas and slopes would disagree.
+
+    Raises:
+        ValueError: in that case; it says what to call.
+    """
+    value = first_stale(root)
+    if value is not None:
+        name = written(value)[:40]
+        raise ValueError(
+            f"data was assigned after {name} was computed from it: call forward() on the root first"
+        )

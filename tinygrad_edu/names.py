@@ -30,7 +30,9 @@ class UnknownNameError(KeyError):
 
     def __str__(self) -> str:
         near = self.nearest or self.known[:10]
-        listed = " or ".join(filter(None, [", ".join(near[:-1]), near[-1]])) if near else "nothing"
+        if not near:
+            return f"there is no {self.kind} {self.name[:40]!r}, nor any other"
+        listed = " or ".join(filter(None, [", ".join(near[:-1]), near[-1]]))
         return f"there is no {self.kind} {self.name[:40]!r}: did you mean {listed}?"
 
 

@@ -55,6 +55,9 @@ class WorkedExample(Mapping[str, Value]):
             value.label = name
         self._values = values | {"E_o1": E_o1, "E_o2": E_o2}
 
+    def __repr__(self) -> str:
+        return f"<WorkedExample: E_total = {self['E_total'].data:.9f}>"
+
     def __getitem__(self, name: str) -> Value:
         if name not in self._values:
             raise UnknownNameError("Value in the worked example called", name, self._values)

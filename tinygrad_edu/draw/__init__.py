@@ -6,18 +6,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from tinygrad_edu.draw import dot, render
-from tinygrad_edu.draw.view import layer_view, view
-from tinygrad_edu.graph import DETAILS, Detail, Graph, fold
+from tinygrad_edu.draw.view import is_crowded, layer_view, view
+from tinygrad_edu.graph import DETAILS, Detail, Graph, first_stale, fold
 from tinygrad_edu.layers import COARSEST, LayerGraph
+from tinygrad_edu.notation import written
+from tinygrad_edu.term import one_line
 from tinygrad_edu.value import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MOST_NODES, MOST_SPAN = 300, 10_000  # more cannot be read, or takes long to lay out
-LEGEND = "Orange raises the derivative, blue lowers it; the wider, the more; dashed: by nothing.\n"
-LEGEND += "The number on an arrow is ∂(where it ends)/∂(where it starts); between layers, the size\n"
-LEGEND += "of the matrix of such derivatives, and its norm."
+COLOURS = "Orange raises the derivative, blue lowers it; the wider, the more; dashed: by nothing."
+NUMBERS = "The number on an arrow is ∂(where it ends)/∂(where it starts)"
+MATRICES = "; between layers, the matrix of such derivatives."
 
 
 class Drawing:
@@ -138,31 +139,36 @@ def draw(
     >>> "0.741365 × 0.186816 × 0.59327" in drawing.svg
     True
     """
-    sources = [wrt] if isinstance(wrt, Value) else list(wrt or ())
+    given: Any = () if wrt is None else wrt
+    sources: list[Value] = (
+        list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    )
     if rankdir not in ("LR", "TB"):
         raise ValueError(f"rankdir={rankdir!r} is not known: use 'LR' or 'TB'")
     captions = []
     graph = fold(root, detail, keep=sources)
-    while graph.detail != "layer" and _is_crowded(graph):
+    size = f"{len(graph.nodes):,} nodes and {len(graph.edges):,} edges"
+    while graph.detail != "layer" and is_crowded(graph):
         coarser = DETAILS[DETAILS.index(graph.detail) + 1]
-        size = f"{len(graph.nodes):,} nodes and {len(graph.edges):,} edges"
         captions = [f"{size} are too many to read: drawn at detail={coarser!r}"]
-        graph = fold(root, coarser, keep=sources, labels=False)
+        if coarser == "layer":  # the same Values as at "neuron", now to be grouped
+            graph = Graph(root, graph.nodes, graph.edges, coarser)
+        else:
+            graph = fold(root, coarser, keep=sources, labels=False)
+    stale = first_stale(root)
+    if stale is not None:
+        name = graph.names.get(stale) or one_line(written(stale))
+        captions.append(f"Data was assigned after {name} was computed from it: call forward() on the root.")
     if graph.detail == "layer":
         layers = LayerGraph(graph, keep=sources)
-        while layers.coarseness < COARSEST and _is_crowded(layers):
+        while layers.coarseness < COARSEST and is_crowded(layers):
             layers = LayerGraph(graph, keep=sources, coarseness=layers.coarseness + 1)
         nodes, lines = layer_view(layers, sources)
     else:
         nodes, lines = view(graph, sources, constants)
     if legend:
-        captions.append(LEGEND)
+        captions += [COLOURS] * bool(sources) + [NUMBERS + (MATRICES if graph.detail == "layer" else ".")]
     return Drawing(dot.source(nodes, lines, rankdir, "\n".join(captions)))
-
-
-def _is_crowded(graph: Graph | LayerGraph) -> bool:
-    nodes, edges = len(graph.nodes), len(graph.edges)
-    return nodes > MOST_NODES or edges > 150 + 2 * nodes or graph.span > MOST_SPAN
 
 
 def draw_dot(root: Value, format: str = "svg", rankdir: Literal["LR", "TB"] = "LR") -> DotDrawing:

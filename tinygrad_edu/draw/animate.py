@@ -8,14 +8,17 @@ but not including, step 7. CSS plays this; a program without CSS animation shows
 import math
 import os
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_edu.draw import dot, render, theme
-from tinygrad_edu.draw.steps import Step, steps_of
-from tinygrad_edu.draw.view import view
-from tinygrad_edu.graph import Detail, Edge, Graph, fold
+from tinygrad_edu.draw.steps import LayerStep, Step, layer_steps_of, steps_of
+from tinygrad_edu.draw.view import is_crowded, layer_view, view
+from tinygrad_edu.graph import Detail, Edge, Graph, expect_current, fold
+from tinygrad_edu.layers import Layer, LayerEdge, LayerGraph
+from tinygrad_edu.term import partial
 from tinygrad_edu.value import Value, topological_order
 
 if TYPE_CHECKING:
@@ -40,7 +43,10 @@ class Animation:
         self.graph = graph
         self.wrt = wrt
         self.seconds = seconds
-        self.steps: list[Step] = steps_of(graph, wrt)
+        self._sources = [] if wrt is None else [wrt]
+        self._layers = LayerGraph(graph, keep=self._sources) if graph.detail == "layer" else None
+        steps = layer_steps_of(self._layers, wrt) if self._layers else steps_of(graph, wrt)
+        self.steps: Sequence[Step | LayerStep] = steps
 
     @cached_property
     def svg(self) -> str:
@@ -105,26 +111,36 @@ class Animation:
         return render.save(path, {".svg": lambda: render.svg_file(self.svg), ".gif": gif})
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        picture = render.mimebundle(self.svg) if len(self.steps) <= MOST_STEPS else {}
+        picture = {} if self._too_much else render.mimebundle(self.svg)
         return picture | {"text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"<Animation, {len(self.steps)} steps>"
 
+    @property
+    def _too_much(self) -> str:
+        """What would be too much for a reader, "" if nothing would."""
+        if len(self.steps) > MOST_STEPS:
+            return f"an animation of {len(self.steps):,} steps is more than one can watch ({MOST_STEPS})"
+        shown = self._layers or self.graph
+        if is_crowded(shown):
+            return f"{len(shown.nodes):,} nodes and {len(shown.edges):,} edges are too many to read"
+        return ""
+
     @cached_property
     def _source(self) -> str:
-        if len(self.steps) > MOST_STEPS:
-            raise ValueError(
-                f"an animation of {len(self.steps):,} steps is more than one can watch ({MOST_STEPS}):"
-                " give wrt or a coarser detail"
-            )
+        if self._too_much:
+            raise ValueError(f"{self._too_much}: give wrt or a coarser detail")
         # The layout must leave room for the longest sum in each node, and for the longest caption.
-        longest: dict[Value | None, str] = {}
+        longest: dict[Value | Layer | None, str] = {}
         for step in self.steps:
-            longest[step.receiver] = max(longest.get(step.receiver, "–"), dot.digits(step.grad), key=len)
-        nodes, lines = view(self.graph, () if self.wrt is None else (self.wrt,))
-        for node, shown in zip(self.graph.nodes, nodes, strict=True):
-            if not node.is_constant:
+            longest[step.receiver] = max(longest.get(step.receiver, "–"), step.shown, key=len)
+        if self._layers:
+            nodes, lines = layer_view(self._layers, self._sources)
+        else:
+            nodes, lines = view(self.graph, self._sources)
+        for node, shown in zip(self._nodes, nodes, strict=True):
+            if not shown.is_constant:
                 shown.rows[2] = f"grad {longest.get(node, '–')}"
         title, equation = (max(texts, key=len) for texts in zip(*self._captions, strict=True))
         title += "x" * (len(title) // 10)  # it is bold, and the layout knows only the plain widths
@@ -135,6 +151,10 @@ class Animation:
         import hashlib
 
         return "a" + hashlib.sha256(f"{self.seconds} {self._source}".encode()).hexdigest()[:8]
+
+    @property
+    def _nodes(self) -> Sequence[Value | Layer]:
+        return self._layers.nodes if self._layers else self.graph.nodes
 
     @cached_property
     def _names(self) -> dict[Value, str]:
@@ -158,7 +178,8 @@ class Animation:
         if self.wrt is None:
             result = f"{gradients} gradients by {products} products, each computed once"
         else:
-            result = f"∂{root}/∂{self._names[self.wrt]} = {dot.digits(self.graph.adjoint[self.wrt])}"
+            derivative = partial(root, self._names[self.wrt])
+            result = f"{derivative} = {dot.digits(self.graph.adjoint[self.wrt])}"
         return [*captions, ("Done", result)]
 
     @cached_property
@@ -193,19 +214,19 @@ class Animation:
     def _states(self, group: re.Match[str]) -> str:
         kind, index = group[1], int(group[2])
         if kind == "n":
-            return self._node_states(group[0], self.graph.nodes[index])
-        return self._edge_states(group[0], self.graph.edges[index])
+            return self._node_states(group[0], self._nodes[index])
+        return self._edge_states(group[0], (self._layers or self.graph).edges[index])
 
-    def _node_states(self, group: str, node: Value) -> str:
+    def _node_states(self, group: str, node: Value | Layer) -> str:
         """Show the rows of a node from the step that computes them, and outline it while it takes part."""
         data, grad, outlines = [], [], ""
         shape = re.search("<(?:path|polygon).*\n", group)
         for k, step in enumerate(self.steps):
             color = theme.ACTIVE if step.node is node else _color(step.amount)
             if step.node is node and step.phase == "forward":
-                data.append((k, f"data {dot.digits(node.data)}"))
+                data.append((k, f"data {step.shown}"))
             if step.receiver is node:
-                grad.append((k, f"grad {dot.digits(step.grad)}"))
+                grad.append((k, f"grad {step.shown}"))
             if shape and node in (step.node, step.receiver):
                 outlines += _with(_colored(shape[0], color), self._mark(k, k + 1))
 
@@ -230,12 +251,15 @@ class Animation:
             if start < end
         )
 
-    def _edge_states(self, group: str, edge: Edge) -> str:
+    def _edge_states(self, group: str, edge: Edge | LayerEdge) -> str:
         """Light an edge up while it is in use; one that leads from wrt is faint until then."""
         shapes = "".join(re.findall("<(?:path|polygon).*\n", group))
         lights, faint = "", ""
+        on_path = self.wrt is not None and any(step.edge is edge for step in self.steps)
         for k, step in enumerate(self.steps):
             if step.phase == "forward" and step.node is edge.target:
+                if not on_path:  # the slope is known once the target is computed
+                    group = group.replace("<text ", f"<text {self._mark(k, self._moments)} ")
                 lights += f"<g {self._mark(k, k + 1)}>\n{_colored(shapes, theme.ACTIVE)}</g>\n"
             if step.edge is edge:
                 lights += f"<g {self._mark(k, k + 1)}>\n{_colored(shapes, _color(step.amount))}</g>\n"
@@ -277,13 +301,13 @@ def animate(
         root: the Value whose graph it is.
         wrt: follow only the derivative with respect to this Value: backward, the steps are those on
             the ways from it to the root, and all other gradients stay "–". All gradients if None.
-        detail: "ops" for every operation, "named" for the labelled Values, "neuron" for the neurons;
-            "layer" is the same here, as gradients pass between neurons. A graph without labels: "ops".
+        detail: "ops" for every operation, "named" for the labelled Values, "neuron" for the neurons, "layer"
+            for whole layers, whose gradients are rows of numbers. A graph without labels: "ops".
         seconds: how long each step is shown.
 
     Raises:
-        ValueError: if ``root`` was not computed from ``wrt``, for another ``detail``, or if ``seconds``
-            is not positive.
+        ValueError: if ``root`` was not computed from ``wrt``, for another ``detail``, if ``seconds`` is not
+            positive, or if data was assigned and ``root.forward()`` not called.
 
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
     >>> y = (w * x) ** 2
@@ -299,4 +323,5 @@ def animate(
     """
     if not 0 < seconds < math.inf:
         raise ValueError(f"seconds={seconds}: the time for a step must be positive")
+    expect_current(root)
     return Animation(fold(root, detail, keep=() if wrt is None else (wrt,)), wrt, seconds)

@@ -79,14 +79,17 @@ def source(
         else:
             look = theme.FAINT
         # Along the direction of the graph the fields of a record lie side by side, unless in braces.
-        fields = "|".join(map(escaped, node.rows))
+        # The first row will be bold, and the layout knows only the plain widths: leave it some room.
+        room = "" if node.is_constant else " " * (len(node.rows[0]) // 16)
+        fields = "|".join(map(escaped, [f"{room}{node.rows[0]}{room}", *node.rows[1:]]))
         dot.node(f"n{i}", fields if rankdir == "LR" else f"{{{fields}}}", id=f"n{i}", **look)
     for i, line in enumerate(lines):
         if line.flow is not None:
             look = theme.flow(line.flow, largest)
         else:
             look = theme.LINE_FAINT if some_path else theme.LINE_PLAIN
-        dot.edge(f"n{line.source}", f"n{line.target}", escaped(line.label), id=f"e{i}", **look)
+        label = line.label if rankdir == "LR" else line.label.replace("\n", "\n ").rjust(len(line.label) + 1)
+        dot.edge(f"n{line.source}", f"n{line.target}", escaped(label), id=f"e{i}", **look)
     text: str = dot.source
     return text
 
@@ -107,3 +110,13 @@ def digits(x: float) -> str:
     """
     text = f"{x + 0.0:.6g}"  # -0.0 + 0.0 is 0.0
     return "−" + text[1:] if text[0] == "-" else text
+
+
+def span(numbers: Sequence[float]) -> str:
+    """Return the smallest and the largest of several numbers, a single one as it is.
+
+    >>> span([0.5, -1.0, 2.0]), span([2.0])
+    ('−1 … 2', '2')
+    """
+    low, high = digits(min(numbers)), digits(max(numbers))
+    return low if low == high else f"{low} … {high}"

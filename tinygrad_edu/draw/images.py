@@ -16,6 +16,7 @@ from tinygrad_edu.draw import theme
 from tinygrad_edu.draw.render import NoEngineError
 
 FONT = "Arimo"
+GIF_SECONDS = 0.02, 655.35  # the format counts hundredths in 16 bits, and browsers play 0.01 as 0.1
 MOST_PIXELS = 100_000_000  # 400 MB while a picture is made
 
 
@@ -47,8 +48,15 @@ def gif(frames: Sequence[str], seconds: Sequence[float], dpi: float = 96) -> byt
         dpi: dots per inch.
 
     Raises:
-        ValueError, NoEngineError: as for ``png``.
+        ValueError: if a GIF cannot hold a duration, and as for ``png``.
+        NoEngineError: as for ``png``.
     """
+    shortest, longest = GIF_SECONDS
+    for duration in seconds:
+        if not shortest <= duration <= longest:
+            raise ValueError(
+                f"a GIF shows a picture for {shortest} to {longest} seconds, not for {duration:g}"
+            )
     with _extra("gif"):
         from PIL import Image
 

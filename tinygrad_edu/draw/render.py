@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+ALT = "The graph of a computation"
+
+
 class NoEngineError(RuntimeError):
     """Nothing on this machine can draw the picture; the message says what to install."""
 
@@ -50,12 +53,21 @@ def svg(dot: str, scope: str) -> str:
     text = layout(dot).decode("utf-8")
     text = text[text.index("<svg") :]
     text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)
+    text = re.sub(r"<title>.*</title>\n", "", text)  # n0->n3, which a browser would show under the mouse
     text = re.sub(r'(<(?:g|a) id=")', rf"\g<1>{scope}-", text)
     text = re.sub(r'font-family="[^"]*"', f'font-family="{theme.FONT_STACK}"', text)
     # As an attribute, because few programs but browsers understand a rule for the first text of a node.
     text = re.sub(r'(<g [^>]*class="node[^>]*>\n(?:<(?!text).*\n)*<text )', r'\1font-weight="bold" ', text)
+    # The layout left some room beside a bold text; what is left of it need not stand in the picture.
+    text = re.sub(
+        r'(<text font-weight="bold"[^>]*>)(?: |&#160;|\xa0)*(.*?)(?: |&#160;|\xa0)*</text>',
+        r"\1\2</text>",
+        text,
+    )
     style = f"<style>{theme.stylesheet(scope)}</style>\n"
-    return text.replace("<svg ", f'<svg id="{scope}" role="img" ', 1).replace("<g ", style + "<g ", 1)
+    return text.replace("<svg ", f'<svg id="{scope}" role="img" aria-label="{ALT}" ', 1).replace(
+        "<g ", style + "<g ", 1
+    )
 
 
 def save(path: str | os.PathLike[str], formats: Mapping[str, Callable[[], bytes]]) -> "Path":
@@ -90,9 +102,9 @@ def mimebundle(svg: str) -> dict[str, str]:
     """
     import base64
 
-    card = f"<style>{theme.card()}</style>"
-    data = base64.b64encode(svg.replace("<style>", card + "<style>", 1).encode()).decode()
-    image = f'<img style="max-width: 100%; height: auto" src="data:image/svg+xml;base64,{data}"/>'
+    card = svg.replace("<style>", f"<style>\nsvg {{ background: {theme.FILL} }}", 1)
+    data = base64.b64encode(card.encode()).decode()
+    image = f'<img alt="{ALT}" style="max-width: 100%; height: auto" src="data:image/svg+xml;base64,{data}"/>'
     return {"text/html": image, "image/svg+xml": svg}
 
 

@@ -4,6 +4,7 @@
 # near-black. The sign is always printed as well, and the width shows the magnitude.
 POSITIVE = "#D55E00"
 NEGATIVE = "#0072B2"
+NEGATIVE_TEXT_ON_DARK = "#56B4E9"  # their sky blue, since small letters want more contrast than 3:1
 ACTIVE = "#009E73"  # their green: what an animation is at
 
 FONT = "Helvetica"  # the one font whose metrics the layout engine has built in
@@ -56,19 +57,13 @@ def stylesheet(scope: str) -> str:
     """
     rules = f"""
 @media (prefers-color-scheme: dark) {{
+#S {{ background: {DARK_FILL} }}
 #S .node path, #S .node polygon {{ fill: {DARK_FILL} }}
 #S .graph > text, #S .plain text, #S .path text {{ fill: {DARK_TEXT} }}
 #S .faint text {{ fill: {DARK_FAINT_TEXT} }}
+#S text[fill="{NEGATIVE.lower()}"] {{ fill: {NEGATIVE_TEXT_ON_DARK} }}
 #S .faint path, #S .faint polyline {{ stroke: {DARK_FAINT_LINE} }}
 #S .edge.faint polygon {{ fill: {DARK_FAINT_LINE}; stroke: {DARK_FAINT_LINE} }}
 }}
 """
     return rules.replace("#S", f"#{scope}")
-
-
-def card() -> str:
-    """Return the CSS that gives an SVG a background of its own."""
-    return f"""
-svg {{ background: {FILL} }}
-@media (prefers-color-scheme: dark) {{ svg {{ background: {DARK_FILL} }} }}
-"""

@@ -2,17 +2,27 @@
 
 from collections.abc import Sequence
 
-from tinygrad_edu.draw.dot import Line, Node, digits, subscripted
+from tinygrad_edu.draw.dot import Line, Node, digits, span, subscripted
 from tinygrad_edu.graph import Edge, Graph
 from tinygrad_edu.layers import LayerEdge, LayerGraph
-from tinygrad_edu.term import ATOM, PRODUCT, SIGN, Term, one_line
+from tinygrad_edu.notation import written
+from tinygrad_edu.term import ATOM, PRODUCT, SIGN, Term, one_line, partial
 from tinygrad_edu.value import Value
 
 MOST_PATHS = 4  # as many are multiplied out beside a parameter; of more, only the sum is shown
 # A formula stands on an edge between neurons if it comes from few operations and is short.
-MOST_OPERATIONS, LONGEST_FORMULA = 8, 24
+MOST_OPERATIONS, LONGEST_FORMULA = 8, 28
+MOST_ENTRIES = 4  # of a matrix that is written out on an edge between layers
+
+MOST_NODES, MOST_SPAN = 300, 10_000  # more cannot be read, or takes long to lay out
 
 View = tuple[list[Node], list[Line]]
+
+
+def is_crowded(graph: Graph | LayerGraph) -> bool:
+    """Return whether a picture of the graph would be too crowded to read."""
+    nodes, edges = len(graph.nodes), len(graph.edges)
+    return nodes > MOST_NODES or edges > 150 + 2 * nodes or graph.span > MOST_SPAN
 
 
 def view(graph: Graph, wrt: Sequence[Value] = (), constants: bool = True) -> View:
@@ -55,16 +65,20 @@ def layer_view(layers: LayerGraph, wrt: Sequence[Value] = ()) -> View:
         if len(values) == 1:
             rows = _rows(graph, values[0], names)
         else:
-            gradients = _span([value.grad for value in values]) if graph.has_gradients else "–"
-            data = _span([value.data for value in values])
-            rows = [subscripted(layer.name), f"{len(values):,} Values", f"data {data}", f"grad {gradients}"]
+            gradients = span([value.grad for value in values]) if graph.has_gradients else "–"
+            data = span([value.data for value in values])
+            title = f"{subscripted(layer.name)}: {len(values):,} Values"
+            rows = [title, f"data {data}", f"grad {gradients}"]
         rows += [_product(graph, value, names) for value in values if value in wrt]
         nodes.append(Node(rows, layer in on_path))
     position = {layer: i for i, layer in enumerate(layers.nodes)}
     lines = []
     for edge in layers.edges:
         carried = [flows[part] for part in edge.edges if part in flows]
-        label = _size(edge) + ("\n " if carried else "")
+        label = _matrix(graph, edge)
+        if carried:
+            symbol = partial(subscripted(edge.target.name), subscripted(edge.source.name))
+            label = f"{symbol}\n= {label}\n "
         flow = sum(carried) if carried else None
         lines.append(Line(position[edge.source], position[edge.target], label, flow))
     return nodes, lines
@@ -83,7 +97,7 @@ def _rows(graph: Graph, node: Value, names: dict[Value, str]) -> list[str]:
     title = names[node]
     if graph.detail == "ops" and node.op is not None:
         template = node.op.template(len(node.args))
-        title += " = " + one_line(template.format(*[Term(names[arg]) for arg in node.args]))
+        title += " = " + one_line(template.format(*[written(arg, names) for arg in node.args]))
     grad = digits(node.grad) if graph.has_gradients else "–"
     return [title, f"data {digits(node.data)}", f"grad {grad}"]
 
@@ -92,19 +106,26 @@ def _text(graph: Graph, edge: Edge, names: dict[Value, str], on_path: bool) -> s
     """Return the text on an edge: its slope, on a path with the symbol; a short formula between neurons."""
     if edge.source.is_constant:
         return ""
-    text = digits(edge.slope)
-    if graph.detail == "neuron" and sum(1 for value in edge.between if value.args) <= MOST_OPERATIONS:
-        formula = subscripted(str(edge.formula(graph.names)))
-        text = f"{formula}\n= {text}" if text != formula and len(formula) <= LONGEST_FORMULA else text
+    text = digits(edge.slope) if graph.detail in ("ops", "named") else _formula(graph, edge)
     if on_path:
         # The empty line keeps the text off a wide line.
-        return f"∂{names[edge.target]}/∂{names[edge.source]}\n= {text}\n "
+        return f"{partial(names[edge.target], names[edge.source])}\n= {text}\n "
+    return text
+
+
+def _formula(graph: Graph, edge: Edge) -> str:
+    """Return the slope of an edge as a number, and above it as a formula if that is short."""
+    text = digits(edge.slope)
+    if sum(1 for value in edge.between if value.args) <= MOST_OPERATIONS:
+        formula = subscripted(str(edge.formula(graph.names)))
+        if text != formula and len(formula) <= LONGEST_FORMULA:
+            return f"{formula}\n= {text}"
     return text
 
 
 def _product(graph: Graph, wrt: Value, names: dict[Value, str]) -> str:
     """Return ∂root/∂wrt as the product of the slopes along the path, or as the sum of several such."""
-    lines = [f"∂{names[graph.root]}/∂{names[wrt]}"]
+    lines = [partial(names[graph.root], names[wrt])]
     count = graph.path_count(wrt)
     if count > MOST_PATHS:
         lines.append(f"the sum of {count:,} paths")
@@ -119,14 +140,11 @@ def _factor(edge: Edge) -> str:
     return f"{Term(digits(edge.slope), SIGN if edge.slope < 0 else ATOM):{PRODUCT}}"
 
 
-def _span(numbers: Sequence[float]) -> str:
-    """Return the smallest and the largest of several numbers."""
-    return f"{digits(min(numbers))} … {digits(max(numbers))}"
-
-
-def _size(edge: LayerEdge) -> str:
-    """Return the derivative that an edge between layers carries: a number, or the size of a matrix."""
+def _matrix(graph: Graph, edge: LayerEdge) -> str:
+    """Return the derivative that an edge between layers carries: a number, or a matrix, or its size."""
     rows, columns = len(edge.target.values), len(edge.source.values)
     if rows == columns == 1:
-        return digits(edge.edges[0].slope)
-    return f"{rows:,} × {columns:,}\nnorm {digits(edge.norm)}"
+        return _formula(graph, edge.edges[0])
+    if rows * columns <= MOST_ENTRIES:
+        return "[" + ";\n".join("  ".join(map(digits, row)) for row in edge.jacobian) + "]"
+    return f"{rows:,} × {columns:,} matrix\nof norm {digits(edge.norm)}"
