@@ -1,7 +1,9 @@
 """Compiles the engine with mypyc where a wheel is built. Everything else is in pyproject.toml."""
 
+import ast
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -29,19 +31,44 @@ def extensions() -> list[Extension]:
     except (ImportError, SystemExit) as error:
         print(INTERPRETED, error or "mypyc cannot translate it", file=sys.stderr)
         return []
-    for source in {source for module in modules for source in module.sources}:
-        keep_out_of_the_trashcan(Path(source))
+    for path in {Path(source) for module in modules for source in module.sources}:
+        path.write_text(with_docstrings(out_of_the_trashcan(path.read_text())))
     return modules
 
 
-def keep_out_of_the_trashcan(source: Path) -> None:
+def out_of_the_trashcan(generated: str) -> str:
     """Free a Value directly, as befits an object that the garbage collector does not track.
 
     mypyc 2.4.1 puts such objects (acyclic=True) into CPython's trashcan, which up to Python 3.13 writes
     into a header that they do not have. Deep graphs are safe without: args is a tuple, and tuples use it.
     """
     guarded = r"CPy_TRASHCAN_BEGIN\(self, \w*Value_dealloc\)(.*?)CPy_TRASHCAN_END\(self\)"
-    source.write_text(re.sub(guarded, r"\1", source.read_text(), flags=re.DOTALL))
+    return re.sub(guarded, r"\1", generated, flags=re.DOTALL)
+
+
+def with_docstrings(generated: str) -> str:
+    """Give classes, functions and properties their docstrings, which mypyc leaves out, for help()."""
+    for module in MODULES:
+        source = (HERE / "tinygrad_edu" / f"{module}.py").read_text(encoding="utf-8")
+        for name, docstring in docstrings(ast.parse(source)):
+            # Each byte by its number, which means nothing to C; \\ is what re.sub makes one backslash of.
+            text = "".join(rf"\\{byte:03o}" for byte in docstring.encode())
+            template = rf"CPyType_{module}___{name}_template_ = {{[^;]*tp_doc = PyDoc_STR\("
+            getter = rf"\(getter\){module}___{name.replace('___', '_get_')},[^,]*,\s*"
+            for place in (rf'CPyPy_{module}___{name},[^"]*PyDoc_STR\("[^"]*', rf'{template}"[^"]*'):
+                generated = re.sub(f'({place})"', rf'\g<1>{text}"', generated)
+            for place in (template, getter):
+                generated = re.sub(f"({place})NULL", rf'\g<1>"{text}"', generated)
+    return generated
+
+
+def docstrings(tree: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the names, as mypyc writes them, and the docstrings of classes, functions and methods."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and (docstring := ast.get_docstring(node)):
+            yield prefix + node.name, docstring
+        if isinstance(node, ast.ClassDef):
+            yield from docstrings(node, f"{node.name}___")
 
 
 class BuildEngine(build_ext):

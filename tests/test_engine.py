@@ -4,6 +4,7 @@ import ast
 import copy
 import doctest
 import importlib
+import inspect
 import os
 import shutil
 import subprocess
@@ -80,7 +81,7 @@ print(sys.getallocatedblocks() - before)
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of_the_engine(name):
-    # Read from the source: a compiled module runs the examples, but holds no docstrings.
+    # Read from the source: doctest does not look for examples in compiled functions.
     names = vars(importlib.import_module(f"tinygrad_edu.{name}"))
     source = FOLDER / f"{name}.py"
     runner, examples = doctest.DocTestRunner(), 0
@@ -91,6 +92,28 @@ def test_the_examples_of_the_engine(name):
             runner.run(test)
     assert examples
     assert runner.failures == 0
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_help_says_what_the_source_says(name):
+    tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+    module, shown = importlib.import_module(f"tinygrad_edu.{name}"), 0
+    for outer in tree.body:
+        if not isinstance(outer, ast.FunctionDef | ast.ClassDef) or "native_class=False" in ast.unparse(
+            outer
+        ):
+            continue  # to the errors, which are no native classes, mypyc gives a docstring of its own
+        there = vars(module)[outer.name]
+        pairs = [(outer, there)]
+        if isinstance(outer, ast.ClassDef):
+            pairs += [
+                (node, vars(there)[node.name]) for node in outer.body if isinstance(node, ast.FunctionDef)
+            ]
+        for node, thing in pairs:
+            if ast.get_docstring(node) and not node.name.startswith("__"):
+                assert inspect.getdoc(thing) == ast.get_docstring(node), node.name
+                shown += 1
+    assert shown
 
 
 def run(folder, **environment):

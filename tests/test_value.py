@@ -1,5 +1,6 @@
 """Value: its operators, the two passes and the order."""
 
+import copy
 import math
 import operator
 import os
@@ -15,7 +16,7 @@ from oracle import evaluate
 from random_graphs import random_graph
 
 import tinygrad_edu
-from tinygrad_edu import CycleError, DomainError, Value, gradient, ops, topological_order
+from tinygrad_edu import CycleError, DomainError, TooLargeError, Value, gradient, ops, topological_order
 from tinygrad_edu.op import TABLE
 
 NUMBERS = [2, 2.5, True, Fraction(1, 2), np.float64(1.5), np.float32(0.5), np.int64(3), np.bool_(True)]
@@ -244,3 +245,41 @@ def test_a_cycle_is_an_error(use: Callable[[Value], Any]) -> None:
     finally:
         x.args = ()  # so that the cycle is freed
     assert topological_order(root)[-1] is root
+
+
+@pytest.mark.parametrize("label", [5, b"w", ["w"], 1.5])
+def test_a_label_is_text(label):
+    with pytest.raises(TypeError):
+        Value(1.0, label=label)
+    x = Value(1.0)
+    with pytest.raises(TypeError):
+        x.label = label
+    assert x.label == ""
+
+
+def test_a_deep_graph_can_be_copied():
+    x = Value(2.0, "x")
+    y = x
+    for _ in range(10_000):
+        y = y * 1.0 + 0.0
+    kept, twin = copy.deepcopy([x, y])
+    assert twin is not y
+    twin.backward()
+    assert (kept.label, kept.grad, x.grad, twin.data) == ("x", 1.0, 0.0, 2.0)
+
+
+def test_the_function_pow_takes_a_constant_exponent_as_the_operator_does():
+    x = Value(-2.0)
+    assert ops.pow(x, 2).op is (x**2).op
+    assert ops.pow(-8, 3) == -512.0
+    with pytest.raises(TypeError, match="the second argument of power is a plain number, not a Value: pow"):
+        ops.power(x, Value(2.0))
+    with pytest.raises(TypeError, match=r"of leaky_relu is a plain number, not a Value$"):
+        ops.leaky_relu(x, Value(2.0))
+
+
+def test_a_number_too_large_for_a_float():
+    with pytest.raises(TooLargeError, match="a Value holds a float, and this int is too large for one"):
+        Value(10**400)
+    with pytest.raises(OverflowError):
+        Value(1.0) + 10**400

@@ -125,8 +125,6 @@ class _Token(NamedTuple):
         return number if math.isfinite(number) else self.fail(f"{self.text} is too large for a float")
 
     def apply(self, operation: Op | Family, *arguments: Any) -> Number:
-        if operation is ops.pow and len(arguments) == 2 and not isinstance(arguments[1], Value):
-            operation = ops.power  # a constant exponent is no argument, hence no edge
         try:
             result: Number = operation(*arguments)
         except (TypeError, ValueError) as error:  # a wrong number of arguments, or outside the domain

@@ -54,17 +54,23 @@ def as_float(number: SupportsFloat) -> float:
 
     Raises:
         TypeError: for anything else, text and lists included; the message says what to do instead.
+        TooLargeError: for a number larger than any float.
 
     >>> as_float(3)
     3.0
     """
-    if type(number) is float or type(number) is int:  # the usual two, quickly
-        return float(number)
-    real: Any = number
-    if type(number).__module__ == "numpy" and getattr(number, "ndim", 1) == 0:
-        real = real.item()  # numpy's own bool is not registered as a Real
-    if isinstance(real, Real):
-        return float(real)
+    try:
+        if type(number) is float or type(number) is int:  # the usual two, quickly
+            return float(number)
+        real: Any = number
+        if type(number).__module__ == "numpy" and getattr(number, "ndim", 1) == 0:
+            real = real.item()  # numpy's own bool is not registered as a Real
+        if isinstance(real, Real):
+            return float(real)
+    except OverflowError:
+        raise TooLargeError(
+            f"a Value holds a float, and this {type(number).__name__} is too large for one"
+        ) from None
     if isinstance(number, str):
         advice = f"convert it first, as in float({number[:20]!r})"
     elif isinstance(number, Iterable):
@@ -195,6 +201,21 @@ def operations() -> list[Op]:
     return entries
 
 
+class Power(Op):
+    """``x ** y`` of two Values; with a plain number as ``y`` it is a member of the family ``power``.
+
+    >>> from tinygrad_edu.ops import pow
+    >>> pow(2.0, 0.5), pow(-2.0, 2)
+    (1.4142135623730951, 4.0)
+    """
+
+    def __call__(self, *args: Any) -> Any:
+        """Return the power; a plain number as exponent has no slope, and so the base may be negative."""
+        if len(args) == 2 and not hasattr(args[1], "_record"):
+            return TABLE["power"](*args)
+        return super().__call__(*args)
+
+
 class Reduction(Op):
     """An operation over a list of any length, or over two lists of the same length (``dot``).
 
@@ -268,6 +289,9 @@ class Family:
     def __call__(self, x: R, parameter: SupportsFloat | None = None) -> R: ...
     def __call__(self, x: Any, parameter: SupportsFloat | None = None) -> Any:
         """Apply the member with this parameter to a number or to a Value."""
+        if hasattr(parameter, "_record"):
+            advice = ": pow(x, y) takes two Values" if self.name == "power" else ""
+            raise TypeError(f"the second argument of {self.name} is a plain number, not a Value{advice}")
         number = self.default if parameter is None else as_float(parameter)
         if number is None:
             raise TypeError(f"{self.name} takes two arguments, {self.name}(x, number)")

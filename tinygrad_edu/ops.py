@@ -21,10 +21,10 @@ import math
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from tinygrad_edu.op import TABLE, Family, Op, Reduction
+from tinygrad_edu.op import TABLE, Family, Op, Power, Reduction
 from tinygrad_edu.term import POWER, PRODUCT, SIGN, SUM
 
-Entry = TypeVar("Entry", Op, Reduction, Family)
+Entry = TypeVar("Entry", Op, Power, Reduction, Family)
 
 
 def declare(entry: Entry) -> Entry:
@@ -143,16 +143,18 @@ def _positive_base(x: float, y: float) -> float:
     return math.pow(x, y)
 
 
-pow = op(
-    "pow",
-    value=_positive_base,
-    slopes=lambda z, x, y: (y * x ** (y - 1.0), z * log(x)),
-    text="{0:5}^{1:5}",
-    latex="{0:5}^{{{1}}}",
-    binding=POWER,
-    symbol="**",
-    domain="a Value as exponent needs a positive base; give a constant exponent as a plain number",
-    samples=[(0.7, 2.5), (3.0, -2.0), (2.0, 0.5)],
+pow = declare(
+    Power(
+        "pow",
+        value=_positive_base,
+        slopes=lambda z, x, y: (y * x ** (y - 1.0), z * log(x)),
+        text="{0:5}^{1:5}",
+        latex="{0:5}^{{{1}}}",
+        binding=POWER,
+        symbol="**",
+        domain="a Value as exponent needs a positive base; give a constant exponent as a plain number",
+        samples=[(0.7, 2.5), (3.0, -2.0), (2.0, 0.5)],
+    )
 )
 sqrt = op(
     "sqrt",

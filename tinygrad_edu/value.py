@@ -38,7 +38,7 @@ class Value:
         slopes: the local derivative along each of ``args``, as it was when the Value was computed.
 
     Raises:
-        TypeError: if ``data`` is not a real number.
+        TypeError: if ``data`` is not a real number, or ``label`` not text.
 
     >>> x = Value(3.0, label="x")
     >>> y = x * x + 2
@@ -62,7 +62,7 @@ class Value:
         self._slope_x = 0.0
         self._slope_y = 0.0
         self._slopes: tuple[float, ...] | None = None  # of more than two arguments
-        self._label: str | None = label or ""  # None is for constants
+        self._label: str | None = _text(label) if label else ""  # None is for constants
         self._visit = 0
 
     @property
@@ -86,7 +86,7 @@ class Value:
 
     @label.setter
     def label(self, name: str | None) -> None:
-        self._label = name or ""
+        self._label = _text(name) if name else ""
 
     @property
     def is_constant(self) -> bool:
@@ -104,6 +104,15 @@ class Value:
     def __reduce__(self) -> Any:
         # All but _visit, which would mislead the traversals of the process that loads a pickle.
         return _restore, (self.data, self.grad, self._label, self.op, self.args, self.slopes)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Value":
+        # In the topological order, because recursion would end at Python's limit.
+        for value in topological_order(self):
+            if id(value) not in memo:
+                args = tuple([memo[id(arg)] for arg in value.args])
+                memo[id(value)] = _restore(value.data, value.grad, value._label, value.op, args, value.slopes)
+        copied: Value = memo[id(self)]
+        return copied
 
     def __hash__(self) -> int:
         return id(self) >> 4  # what Python does by itself, and mypyc, for a class with comparisons, does not
@@ -328,6 +337,12 @@ class Value:
     @staticmethod
     def _record(op: Op, args: tuple[Any, ...]) -> "Value":
         return _record(op, args)  # called by an operation that was given a Value
+
+
+def _text(label: Any) -> str:
+    if not isinstance(label, str):
+        raise TypeError(f"a label is text, not {type(label).__name__}: give str(...) of it")
+    return label
 
 
 def _node(data: float, op: Op, args: tuple[Value, ...], slope_x: float, slope_y: float = 0.0) -> Value:
