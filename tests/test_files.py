@@ -1,8 +1,10 @@
 """Files are written whole or not at all."""
 
+import os
+
 import pytest
 
-from tinygrad_edu.files import read_json, write_json, write_whole
+from tinygrad_edu.files import expect_place_for, read_json, write_json, write_whole
 
 
 def test_content_arrives_as_it_is(tmp_path):
@@ -33,3 +35,24 @@ def test_json_comes_back(tmp_path):
     assert read_json(tmp_path / "a.json", keys=("a", "b")) == content
     with pytest.raises(ValueError, match="has no 'c': is it the right file"):
         read_json(tmp_path / "a.json", keys=("a", "c"))
+
+
+def test_a_link_stays_and_what_it_names_is_written(tmp_path):
+    (tmp_path / "real.txt").write_bytes(b"old")
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    write_whole(tmp_path / "link.txt", b"new")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_bytes() == b"new"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes among its files")
+def test_what_is_no_regular_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="pipe is a device and no file"):
+        write_whole(tmp_path / "pipe", b"text")
+
+
+def test_a_closed_folder_is_found_out_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # for root, every folder is open
+    with pytest.raises(PermissionError, match="nothing may be written into the folder"):
+        expect_place_for(tmp_path / "a.txt")

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A module imports only from floors below its own; the parts of a package such as draw share one.
 FLOORS = {
     **dict.fromkeys(["engine", "term"], -1),
-    **dict.fromkeys(["files", "names", "op", "order"], 0),
+    **dict.fromkeys(["checks", "files", "names", "op", "order"], 0),
     "ops": 1,
     "value": 2,
     **dict.fromkeys(["datasets", "expression", "gradient", "losses", "module", "notation", "optim"], 3),

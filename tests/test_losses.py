@@ -100,3 +100,20 @@ def test_names():
 def test_mistakes_get_one_clear_line(loss, outputs, targets, message):
     with pytest.raises(ValueError, match=message):
         loss(outputs, targets)
+
+
+def test_categorical_cross_entropy_takes_probabilities():
+    outputs = [Value(0.5), Value(-1.0), Value(2.0)]
+    weights = [0.2, 0.0, 0.8]
+    expected = sum(w * categorical_cross_entropy(outputs, kind).data for kind, w in enumerate(weights))
+    assert categorical_cross_entropy(outputs, weights).data == pytest.approx(expected, rel=1e-14)
+    assert categorical_cross_entropy(outputs, [0, 0, 1]).data == categorical_cross_entropy(outputs, 2).data
+    for wrong in ([0.5, 0.5, 0.5], [-0.5, 0.5, 1.0]):
+        with pytest.raises(ValueError, match="probabilities are not negative and add up to 1"):
+            categorical_cross_entropy(outputs, wrong)
+    with pytest.raises(ValueError, match="3 outputs need 3 targets, not 2"):
+        categorical_cross_entropy(outputs, [0, 1])
+
+
+def test_the_lessons_error_has_the_lessons_name():
+    assert half_squared_error([Value(0.5)], [1.0]).label == "E_total"

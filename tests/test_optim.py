@@ -1,5 +1,6 @@
 """Optimisers against the formulas of their papers, with every running mean written out as a sum."""
 
+import json
 import math
 
 import pytest
@@ -224,3 +225,31 @@ def test_an_optimiser_of_ones_own():
     assert w.data == 1.25
     with pytest.raises(NotImplementedError, match="Optimizer does not say how it updates"):
         Optimizer([w], 0.1).step()
+
+
+# --- Traps ----------------------------------------------------------------------------------------
+
+
+def test_a_state_of_other_options_or_damaged_is_refused():
+    w = Value(1.0)
+    state = SGD([w], 0.1, momentum=0.9).state_dict()
+    with pytest.raises(ValueError, match=r"SGD with \{.*'momentum': 0.9.*, and this has \{.*'momentum': 0.0"):
+        SGD([w], 0.1).load_state_dict(state)
+    adam = Adam([w], 0.1)
+    with pytest.raises(ValueError, match="mean_square has a negative number"):
+        adam.load_state_dict(adam.state_dict() | {"mean_square": [-1.0]})
+    adam.load_state_dict(json.loads(json.dumps(adam.state_dict())))
+
+
+def test_what_cannot_be_a_schedule_or_a_list_of_parameters():
+    w = Value(1.0)
+    with pytest.raises(ValueError, match="a parameter is in the list twice"):
+        SGD([w, w], 0.1)
+    with pytest.raises(TypeError, match="schedule is a function of the number of steps, not 3"):
+        Adam([w], 0.1, schedule=3)
+    for factor in (-1.0, math.nan):
+        with pytest.raises(ValueError, match="the factor of a schedule is at least 0, and finite"):
+            Adam([w], 0.1, schedule=lambda step, factor=factor: factor).step()
+    for make in (linear_decay, cosine_decay):
+        with pytest.raises(ValueError, match="the factor of a decay is from 0 to 1, not"):
+            make(10, -3)

@@ -168,7 +168,9 @@ class Coder(Module):
 
 
 def test_norms_are_grouped_by_layers_wherever_they_are():
-    history = quick(Coder(), xor(), optimizer=SGD([Value(0.0)], 0.0), epochs=1, callbacks=[record_norms])
+    coder = Coder()
+    still = SGD(coder.parameters(), 0.0)
+    history = quick(coder, xor(), optimizer=still, epochs=1, callbacks=[record_norms])
     layers = ["encoder.layers.0", "encoder.layers.1", "decoder.layers.0", "matrix"]
     assert [name for name in history if "weights" in name] == [f"weights of {layer}" for layer in layers]
     assert history["weights of matrix"] == [13.0]
@@ -284,8 +286,12 @@ def test_a_loss_that_explodes_stops_with_the_first_bad_value():
     model = MLP(1, [1], seed=0)
     with pytest.raises(DivergedError) as caught:
         quick(model, [([1e200], 1.0)], "half_squared_error", SGD(model.parameters(), 1.0), epochs=10)
-    assert "the result is too large for a float; the largest parameter is w1 = " in str(caught.value)
-    assert str(caught.value).endswith("try a smaller learning rate, or look for bad data")
+    assert "the result is too large for a float, computed from 1 − out_o1: look for bad" in str(caught.value)
+    model = MLP(2, [3, 1], seed=1)
+    with pytest.raises(
+        DivergedError, match=r"computed from .* − out_o1; the largest parameter is .*smaller l"
+    ):
+        quick(model, moons(20), "mean_squared_error", SGD(model.parameters(), 1e200), epochs=10)
     model = MLP(1, [1], seed=0)
     with pytest.raises(DivergedError) as caught:
         quick(model, [([1e200], 0)], "binary_cross_entropy", SGD(model.parameters(), 1e100), epochs=10)
@@ -319,7 +325,8 @@ def test_an_unlabelled_value_is_named_by_its_operation():
 def test_a_domain_error_stops_in_the_same_way():
     model = Recorder()
     with pytest.raises(
-        DivergedError, match=r"epoch 1: log\(x\) with x = -1.0: log needs a positive.*try a smaller learning"
+        DivergedError,
+        match=r"epoch 1: log\(x\) with x = -1.0: log needs a positive arg.*computed from .*: look for",
     ) as caught:
         quick(model, [([-1.0], 0.0)], lambda output, target: output.log())
     assert caught.value.history.epochs == 0
@@ -502,9 +509,9 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path):
 
 
 def test_callbacks_check_their_arguments(tmp_path):
-    with pytest.raises(ValueError, match="patience is at least 1 epoch, not 0"):
+    with pytest.raises(ValueError, match="patience is a whole number of at least 1, not 0"):
         early_stopping(0)
-    with pytest.raises(ValueError, match="every is at least 1 epoch, not 0"):
+    with pytest.raises(ValueError, match="every is a whole number of at least 1, not 0"):
         checkpoint(tmp_path / "run.json", every=0)
 
 
@@ -560,3 +567,84 @@ def test_the_8_3_8_code_is_learnt():
     assert evaluate(model, data, "binary_cross_entropy", "accuracy")["accuracy"] == 1.0
     codes = [tuple(out.data for out in model.layers[0](row)) for row in data.inputs]
     assert all(math.dist(p, q) > 0.2 for i, p in enumerate(codes) for q in codes[:i])
+
+
+# --- Traps ----------------------------------------------------------------------------------------
+
+
+def test_a_history_has_as_many_numbers_under_each_name(tmp_path):
+    model, path = MLP(2, [2, 1], "tanh", seed=1), tmp_path / "run.json"
+    optimizer = Adam(model.parameters(), 0.05)
+    history = quick(model, xor(), optimizer=optimizer, epochs=2)
+    with pytest.raises(
+        ValueError, match="the history has 'accuracy' of 0 epochs and not of all 2 before this"
+    ):
+        quick(model, xor(), optimizer=optimizer, epochs=4, history=history, metric="accuracy")
+    history = quick(model, xor(), optimizer=optimizer, epochs=2, metric="accuracy")
+    with pytest.raises(ValueError, match="no checkpoint is written: the history lacks 'accuracy'"):
+        quick(model, xor(), optimizer=optimizer, epochs=4, history=history, callbacks=[checkpoint(path)])
+    assert not path.exists()
+
+
+def test_an_interrupt_between_callbacks_leaves_an_even_history(tmp_path):
+    model, path = MLP(2, [2, 1], "tanh", seed=1), tmp_path / "run.json"
+    optimizer = Adam(model.parameters(), 0.05)
+
+    def interrupt(training):
+        if training.history.epochs == 3:
+            raise KeyboardInterrupt
+
+    history = quick(model, xor(), optimizer=optimizer, epochs=9, callbacks=[interrupt, record_norms])
+    assert {len(numbers) for numbers in history.values()} == {2}
+    steps = [record_norms, checkpoint(path)]
+    quick(model, xor(), optimizer=optimizer, epochs=5, history=history, callbacks=steps)
+    assert resume(path, model, optimizer).epochs == 5
+
+
+def test_infinite_parameters_are_not_all_epochs_done():
+    model = MLP(2, [3, 1], "relu", seed=1)
+    with pytest.raises(DivergedError, match=r"epoch 1: [wb]\d+ is (inf|-inf|nan): try a smaller"):
+        quick(model, [([1e3, 1e3], 1e3)], "mean_squared_error", SGD(model.parameters(), 1e305), epochs=1)
+
+
+def test_the_optimiser_of_another_model_is_refused():
+    model, other = MLP(2, [1], seed=1), MLP(2, [1], seed=1)
+    with pytest.raises(
+        ValueError, match="the optimiser has no parameter of this model: was the model made anew"
+    ):
+        quick(model, xor(), optimizer=Adam(other.parameters()))
+
+
+@pytest.mark.parametrize("maker", [checkpoint, early_stopping, lambda training: early_stopping(1)])
+def test_a_callback_that_was_not_made_yet_is_refused(maker, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((TypeError, ValueError)):
+        quick(MLP(2, [1], seed=1), xor(), epochs=3, callbacks=[maker])
+
+
+def test_a_single_callback_needs_no_list():
+    assert "weights of layers.0" in quick(MLP(2, [1], seed=1), xor(), epochs=1, callbacks=record_norms)
+
+
+def test_a_loss_that_is_no_value_and_targets_that_are_text():
+    model = MLP(2, [1], seed=1)
+    with pytest.raises(TypeError, match="the loss is float, not a Value: compute it from the outputs"):
+        quick(model, xor(), lambda output, target: output.data)
+    for text in ("cat", "a"):
+        with pytest.raises(ValueError, match=f"the target '{text}' is text: number the classes from 0"):
+            quick(model, [([0.0, 1.0], text)])
+    with pytest.raises(ValueError, match="data is a list of pairs"):
+        quick(model, None)
+
+
+def test_soft_targets_of_a_single_output_count_by_the_half():
+    for target in (0.1, 0.9):
+        assert accuracy(Value(9.0 if target > 0.5 else -9.0).sigmoid(), target) == 1.0
+        assert accuracy(Value(-9.0 if target > 0.5 else 9.0).sigmoid(), target) == 0.0
+    assert [accuracy(Value(1.0), target) for target in (1, 0, -1)] == [1.0, 0.0, 0.0]
+
+
+def test_a_history_shows_itself_in_a_line():
+    history = quick(MLP(2, [1], seed=1), xor(), epochs=3, metric="accuracy")
+    assert repr(history).startswith("<History of 3 epochs, loss 0.")
+    assert "\n" not in repr(history)

@@ -157,7 +157,7 @@ def test_without_scikit_learn_the_digits_are_a_clear_error(monkeypatch):
         (["--csv", "flats.csv", "--target", "prize"], UnknownNameError, "did you mean price"),
         (["--csv", "same.csv", "--target", "y"], ValueError, "all targets are the same"),
         (["moons", "--hidden", "4,x"], ValueError, "--hidden is a list of sizes"),
-        (["moons", "--hidden", "0"], ValueError, "positive whole number, not 0"),
+        (["moons", "--hidden", "0"], ValueError, "a whole number of at least 1, not 0"),
         (["moons", "--activation", "tan_h"], UnknownNameError, "no activation 'tan_h': did you mean tanh"),
         (["moons", "--optimizer", "adams"], UnknownNameError, "no optimiser 'adams': did you mean adam"),
         (["moons", "--learning-rate", "-1"], ValueError, "learning_rate is at least 0"),

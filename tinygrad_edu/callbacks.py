@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinygrad_edu import files
+from tinygrad_edu.checks import is_number, whole
 from tinygrad_edu.module import Module, named_parts, read_saved
 from tinygrad_edu.optim import Optimizer
 from tinygrad_edu.value import Value
@@ -30,10 +31,29 @@ class History(dict[str, list[float]]):
         """How many epochs were completed."""
         return len(self.get("loss", []))
 
+    def __repr__(self) -> str:
+        last = "".join(f", {name} {numbers[-1]:.4g}" for name, numbers in self.items() if numbers)
+        return f"<History of {self.epochs} epochs{last}>"
+
     def record(self, **numbers: float) -> None:
-        """Add the numbers of the latest epoch."""
+        """Add the numbers of the latest epoch, the loss before others.
+
+        Raises:
+            ValueError: if earlier epochs lack the name: what is measured is measured from the first one on.
+        """
         for name, number in numbers.items():
+            earlier = len(self.get(name, []))
+            if name != "loss" and earlier != self.epochs - 1:
+                raise ValueError(
+                    f"the history has {name!r} of {earlier} epochs and not of all {self.epochs - 1} before "
+                    "this one: measure the same as in those, or begin a new history"
+                )
             self.setdefault(name, []).append(number)
+
+    def cut(self, epochs: int) -> None:
+        """Forget what was recorded after so many epochs."""
+        for numbers in self.values():
+            del numbers[epochs:]
 
 
 @dataclass
@@ -51,13 +71,13 @@ Callback = Callable[[Training], bool | None]
 def early_stopping(patience: int) -> Callback:
     """Return a callback that ends training when there was no best loss for ``patience`` epochs.
 
-    The loss is that of the validation examples if there are some.
+    The loss is that of the validation examples if there are some. The model stays as the last epoch left
+    it, which is not the best one.
 
     Raises:
-        ValueError: if ``patience`` is less than 1.
+        ValueError: if ``patience`` is not a whole number of at least 1.
     """
-    if patience < 1:
-        raise ValueError(f"patience is at least 1 epoch, not {patience}")
+    whole("patience", patience, least=1)
 
     def early_stopping(training: Training) -> bool:
         losses = training.history.get("validation_loss", training.history["loss"])
@@ -99,6 +119,11 @@ class Checkpoint:
     def __call__(self, training: Training) -> None:
         """Write the file, if its turn has come."""
         if training.history.epochs % self.every == 0:
+            uneven = [
+                name for name, numbers in training.history.items() if len(numbers) != training.history.epochs
+            ]
+            if uneven:  # which resume would refuse
+                raise ValueError(f"no checkpoint is written: the history lacks {uneven[0]!r} of this epoch")
             content = {
                 "model": repr(training.model),
                 "state": training.model.state_dict(),
@@ -118,10 +143,11 @@ def checkpoint(path: str | os.PathLike[str], every: int = 1) -> Callback:
         every: after how many epochs.
 
     Raises:
-        ValueError: if ``every`` is less than 1.
+        ValueError: if ``every`` is not a whole number of at least 1.
+        OSError: if the path is a folder, or in a folder that is missing or closed to the user.
     """
-    if every < 1:
-        raise ValueError(f"every is at least 1 epoch, not {every}")
+    whole("every", every, least=1)
+    files.expect_place_for(path)
     return Checkpoint(path, every)
 
 
@@ -137,7 +163,7 @@ def resume(path: str | os.PathLike[str], model: Module, optimizer: Optimizer) ->
     content = read_saved(path, model, "optimizer", "history")
     history = content["history"]
     columns: list[Any] = [*history.values()] if isinstance(history, dict) and "loss" in history else [None]
-    if not all(isinstance(numbers, list) and all(map(files.is_number, numbers)) for numbers in columns):
+    if not all(isinstance(numbers, list) and all(map(is_number, numbers)) for numbers in columns):
         raise ValueError(f"{path} is no checkpoint: its history is not lists of numbers, the loss among them")
     if len({len(numbers) for numbers in columns}) > 1:
         raise ValueError(f"{path} is no checkpoint: its history has not as many numbers under each name")

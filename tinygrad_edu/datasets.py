@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tinygrad_edu.files import is_number
+from tinygrad_edu.checks import is_number
 from tinygrad_edu.names import look_up
 from tinygrad_edu.op import as_float
 

@@ -6,8 +6,8 @@ from math import prod
 from typing import Any
 
 from tinygrad_edu import derivation
+from tinygrad_edu.checks import is_number
 from tinygrad_edu.derivation import Equation, Section, Writer
-from tinygrad_edu.files import is_number
 from tinygrad_edu.gradient import expect_values
 from tinygrad_edu.graph import Detail, Edge, Graph, expect_current, fold, natural_detail
 from tinygrad_edu.layers import LayerGraph, layer_sections

@@ -1,10 +1,8 @@
 """Files that are read with a clear error and written whole or not at all."""
 
 import json
-import math
 import os
 import threading
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         OSError: if the folder is missing or the file cannot be written; the old content is then still there.
     """
     expect_place_for(path)
-    target = Path(path)
+    target = Path(path).resolve()  # behind a link, the file that it names
     temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{threading.get_ident()}")
     try:
         temporary.write_bytes(content)
@@ -26,7 +24,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     except BaseException as error:  # an interrupt too: leave nothing half-written behind
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):  # name the file that was asked for
-            raise OSError(error.errno, error.strerror, str(target)) from None
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
 
 
@@ -34,15 +32,19 @@ def expect_place_for(path: str | os.PathLike[str]) -> None:
     """Check, before long work perhaps, that a path can name a file to write.
 
     Raises:
-        OSError: if it is a folder, or in a folder that is missing.
+        OSError: if it is a folder or a device, or in a folder that is missing or closed to the user.
     """
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder: name a file in it")
+    if target.exists() and not target.is_file():
+        raise OSError(f"{target} is a device and no file: name another")
     if not target.parent.is_dir():
         raise FileNotFoundError(
             f"there is no folder {target.parent} to write {target.name} into: make it first"
         )
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(f"nothing may be written into the folder {target.parent}: choose another")
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
@@ -78,11 +80,3 @@ def read_json(path: str | os.PathLike[str], keys: tuple[str, ...]) -> dict[str, 
     if missing:
         raise ValueError(f"{path} has no {' and no '.join(map(repr, missing))}: is it the right file?")
     return dict(content)
-
-
-def is_number(item: Any) -> bool:
-    """Return whether something, read from a file or given by a user, is a finite number and no bool."""
-    try:
-        return isinstance(item, Real) and not isinstance(item, bool) and math.isfinite(item)
-    except OverflowError:  # a whole number larger than any float
-        return False

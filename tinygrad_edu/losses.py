@@ -5,6 +5,7 @@ examples, average; ``train.fit`` does. A list of single outputs and a list of th
 and give the average for all losses but ``half_squared_error``, which is the lesson's sum.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from tinygrad_edu.value import Value
 
 
 def half_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:
-    """Return Σ ½(target − output)², the error of the worked example.
+    """Return Σ ½(target − output)², the error of the worked example, labelled E_total as there.
 
     Args:
         outputs: one Value, or a list.
@@ -25,7 +26,9 @@ def half_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:
     >>> half_squared_error([Value(0.5), Value(1.0)], [1.0, 3.0]).data
     2.125
     """
-    return _total([0.5 * (target - output) ** 2 for output, target in _with_targets(outputs, targets)])
+    total = _total([0.5 * (target - output) ** 2 for output, target in _with_targets(outputs, targets)])
+    total.label = "E_total"
+    return total
 
 
 def mean_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:
@@ -87,19 +90,25 @@ def categorical_cross_entropy(outputs: Sequence[Value], target: Any) -> Value:
 
     Args:
         outputs: one logit for each class; the network's last layer stays linear.
-        target: the number of the right class, from 0.
+        target: the number of the right class, from 0; or a probability for each class, as in a one-hot list.
 
     Raises:
-        ValueError: if there is no such class.
+        ValueError: if there is no such class, or if the probabilities do not add up to 1.
 
     >>> categorical_cross_entropy([Value(1000.0), Value(0.0)], 1).data
     1000.0
     """
     if isinstance(outputs, Value):
         raise ValueError("the categorical cross-entropy needs one output for each class, not a single one")
-    if target not in range(len(outputs)):
-        raise ValueError(f"there is no class {target}: the {len(outputs)} outputs are counted from 0")
     total: Value = ops.logsumexp(outputs)
+    if isinstance(target, Sequence) and not isinstance(target, str):
+        pairs = _with_targets(outputs, target)
+        if min(target) < 0 or not math.isclose(math.fsum(target), 1.0, abs_tol=1e-9):
+            raise ValueError(f"probabilities are not negative and add up to 1, unlike {target}")
+        expected: Value = ops.dot([probability for _, probability in pairs], outputs)
+        return total - expected
+    if target not in range(len(outputs)):
+        raise ValueError(f"there is no class {target!r}: the {len(outputs)} outputs are counted from 0")
     return total - outputs[int(target)]
 
 
@@ -117,7 +126,9 @@ LOSSES: dict[str, Callable[[Any, Any], Value]] = {
 
 
 def as_list(item: Any) -> list[Any]:
-    """Return a list of the parts, or of the item itself if it has none (numpy's numbers among them)."""
+    """Return a list of the parts, or of the item itself if it has none (text, a number of numpy's)."""
+    if isinstance(item, str):
+        return [item]
     try:
         return list(item)
     except TypeError:
@@ -128,6 +139,9 @@ def _with_targets(outputs: Value | Sequence[Value], targets: Any) -> list[tuple[
     outputs, targets = as_list(outputs), as_list(targets)
     if not outputs:
         raise ValueError("there are no outputs, and so no loss")
+    for target in targets:
+        if isinstance(target, str):
+            raise ValueError(f"the target {target[:40]!r} is text: number the classes from 0")
     if len(outputs) != len(targets):
         raise ValueError(f"{len(outputs)} outputs need {len(outputs)} targets, not {len(targets)}")
     return list(zip(outputs, targets, strict=True))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence, Sized
 from typing import Any, Literal, SupportsFloat
 
 from tinygrad_edu import ops
+from tinygrad_edu.checks import whole
 from tinygrad_edu.module import Module
 from tinygrad_edu.names import look_up
 from tinygrad_edu.op import TABLE, Family
@@ -31,7 +32,9 @@ def _linear(net: Value) -> Value:
 
 
 def _activations() -> dict[str, Callable[[Value], Value]]:
-    found: dict[str, Callable[[Value], Value]] = {"linear": _linear}
+    found: dict[str, Callable[[Value], Value]] = {
+        "relu": Value.relu, "tanh": Value.tanh, "sigmoid": Value.sigmoid, "linear": _linear,
+    }  # fmt: skip  # first, what an error message should suggest
     for name, entry in TABLE.items():
         takes_one = entry.default is not None if isinstance(entry, Family) else len(entry.samples[0]) == 1
         if takes_one and hasattr(Value, name):
@@ -94,7 +97,7 @@ class Neuron(Module):
         nout: int = 1,
         seed: Seed = None,
     ) -> None:
-        _expect_size("the number of inputs", nin)
+        nin = whole("the number of inputs", nin, least=1)
         self._activate = look_up("activation", activation, ACTIVATIONS)
         draw = look_up("initialiser", init, INITIALISERS)
         rng = _generator(seed)
@@ -157,7 +160,7 @@ class Layer(Module):
         bias: Bias = "neuron",
         seed: Seed = None,
     ) -> None:
-        _expect_size("the number of neurons", nout)
+        nout = whole("the number of neurons", nout, least=1)
         rng = _generator(seed)
         self.activation, self.bias = activation, bias
         self.b = Value(0.0) if bias == "shared" else None
@@ -284,11 +287,6 @@ def _generator(seed: Seed) -> Any:
     if seed is None:
         return random
     return seed if hasattr(seed, "gauss") else random.Random(seed)
-
-
-def _expect_size(what: str, size: int) -> None:
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"{what} is a positive whole number, not {size!r}")
 
 
 def _label(module: Module) -> None:

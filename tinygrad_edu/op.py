@@ -28,6 +28,9 @@ R = TypeVar("R", bound=Recorder)
 class DomainError(ValueError):
     """An operation was applied where it has no value.
 
+    Attributes:
+        values: the Values that it was applied to; none if it was applied to numbers.
+
     >>> from tinygrad_edu import log
     >>> log(-0.2)
     Traceback (most recent call last):
@@ -36,6 +39,7 @@ class DomainError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
+        self.values: tuple[Any, ...] = ()
         self.__suppress_context__ = True  # what `from None` says, which mypyc does not hear
 
 

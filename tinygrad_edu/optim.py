@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from tinygrad_edu.files import is_number
+from tinygrad_edu.checks import is_number
 from tinygrad_edu.value import Value
 
 Schedule = Callable[[int], float]
@@ -37,6 +37,7 @@ class Optimizer:
     """
 
     memory: ClassVar[tuple[str, ...]] = ()  # what it keeps for each parameter from step to step
+    options: ClassVar[tuple[str, ...]] = ()  # what else decides how it steps, by the names of its attributes
     decoupled: ClassVar[bool] = False  # whether weight decay stays out of the gradient
 
     def __init__(
@@ -51,6 +52,10 @@ class Optimizer:
             raise TypeError("an optimiser changes a list of Values: give it model.parameters()")
         if not self.parameters:
             raise ValueError("an optimiser needs at least one parameter")
+        if len(set(self.parameters)) < len(self.parameters):
+            raise ValueError("a parameter is in the list twice, and would be changed twice in each step")
+        if schedule is not None and not callable(schedule):
+            raise TypeError(f"schedule is a function of the number of steps, not {schedule!r}")
         self.learning_rate = learning_rate
         _expect_range("weight_decay", weight_decay, math.inf)
         self.weight_decay = weight_decay
@@ -71,7 +76,11 @@ class Optimizer:
     @property
     def step_size(self) -> float:
         """The learning rate of the next step: η times the factor of the schedule."""
-        return self.learning_rate * (self.schedule(self.steps) if self.schedule else 1.0)
+        if self.schedule is None:
+            return self.learning_rate
+        factor = self.schedule(self.steps)
+        _expect_range("the factor of a schedule", factor, math.inf)
+        return self.learning_rate * factor
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.parameters)} parameters, {self.learning_rate})"
@@ -104,15 +113,20 @@ class Optimizer:
             "optimizer": type(self).__name__,
             "learning_rate": self.learning_rate,
             "steps": self.steps,
+            "options": self._options(),
             **memory,
         }
+
+    def _options(self) -> dict[str, Any]:
+        options = {name: getattr(self, name) for name in ("weight_decay", *self.options)}
+        return {name: list(x) if isinstance(x, tuple) else x for name, x in options.items()}  # as in JSON
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Remember what ``state_dict`` gave.
 
         Raises:
-            ValueError: if it is of another optimiser or of another number of parameters, or damaged; the
-                optimiser is as it was.
+            ValueError: if it is of another optimiser, of one with other options or of another number of
+                parameters, or damaged; the optimiser is as it was.
         """
         name = type(self).__name__
         if not isinstance(state, Mapping):
@@ -123,10 +137,16 @@ class Optimizer:
         _expect_range("learning_rate", rate, math.inf)
         if type(steps) is not int or steps < 0:
             raise ValueError(f"steps is a whole number of at least 0, not {steps!r}")
+        if state.get("options") != self._options():
+            raise ValueError(
+                f"the state is of {name} with {state.get('options')}, and this has {self._options()}"
+            )
         memory = {key: state.get(key, []) for key in self.memory}
         for key, numbers in memory.items():
             if not isinstance(numbers, list) or not all(map(is_number, numbers)):
                 raise ValueError(f"{key} is not a list of finite numbers")
+            if key == "mean_square" and any(number < 0 for number in numbers):
+                raise ValueError(f"{key} has a negative number, and means of squares are none")
             if len(numbers) != len(self.parameters):
                 raise ValueError(f"{name} has {len(self.parameters)} parameters, but {len(numbers)} {key}")
         self.learning_rate, self.steps = state["learning_rate"], state["steps"]
@@ -153,6 +173,7 @@ class SGD(Optimizer):
     """
 
     memory = ("velocity",)
+    options = ("momentum", "nesterov")
 
     def __init__(
         self,
@@ -189,6 +210,7 @@ class RMSProp(Optimizer):
     """
 
     memory = ("mean_square",)
+    options = ("decay", "epsilon")
 
     def __init__(
         self,
@@ -224,6 +246,7 @@ class Adam(Optimizer):
     """
 
     memory = ("mean", "mean_square")
+    options = ("betas", "epsilon")
 
     def __init__(
         self,
@@ -319,6 +342,7 @@ def linear_decay(steps: int, end: float = 0.0) -> Schedule:
     [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
     """
     _expect_steps(steps)
+    _expect_factor(end)
     return lambda step: 1.0 - (1.0 - end) * min(step / steps, 1.0)
 
 
@@ -329,6 +353,7 @@ def cosine_decay(steps: int, end: float = 0.0) -> Schedule:
     [1.0, 0.853553, 0.5, 0.146447, 0.0, 0.0]
     """
     _expect_steps(steps)
+    _expect_factor(end)
     return lambda step: end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * min(step / steps, 1.0)))
 
 

@@ -9,17 +9,20 @@ True
 """
 
 import math
-import operator
 import random
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tinygrad_edu import ops
 from tinygrad_edu.callbacks import Callback, Checkpoint, History, Training
+from tinygrad_edu.checks import whole
 from tinygrad_edu.datasets import split
 from tinygrad_edu.losses import LOSSES, as_list
 from tinygrad_edu.module import Module
 from tinygrad_edu.names import look_up
+from tinygrad_edu.notation import formula
 from tinygrad_edu.op import DomainError, as_float
 from tinygrad_edu.optim import OPTIMIZERS, Optimizer
 from tinygrad_edu.value import Value, topological_order
@@ -28,6 +31,7 @@ Examples = Sequence[tuple[Any, Any]]
 Loss = Callable[[Any, Any], Value]
 Metric = Callable[[Any, Any], float]
 ADVICE = "try a smaller learning rate, or look for bad data"
+LARGE = 1000.0  # of a parameter, when the learning rate is to blame
 
 
 class DivergedError(ValueError):
@@ -100,16 +104,15 @@ def fit(
     history = history if isinstance(history, History) else History(history or {})
     training = Training(model, optimizer, history)
     parameters = {*model.parameters(), *optimizer.parameters}  # either may hold some that the other does not
-    callbacks = sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint))
-
-    from tqdm.auto import tqdm  # heavier than all the rest of this module
-
+    if len(parameters) == len(model.parameters()) + len(optimizer.parameters):
+        raise ValueError("the optimiser has no parameter of this model: was the model made anew since?")
+    several = [callbacks] if callable(callbacks) else callbacks
+    callbacks = sorted(several, key=lambda callback: isinstance(callback, Checkpoint))
     batches = math.ceil(len(examples) / batch_size)
-    done = history.epochs * batches
-    hidden = None if progress else True  # None: hidden where a bar is no use, as in a log file
-    with tqdm(total=epochs * batches, initial=done, disable=hidden, unit="batch") as bar:
+    with _progress_bar(epochs * batches, history.epochs * batches, progress) as bar:
         try:
             while history.epochs < epochs:
+                bar.set_description(f"epoch {history.epochs + 1}/{epochs}", refresh=False)
                 for batch in _batches(examples, batch_size, f"{seed} {history.epochs}"):
                     _zero_grad(parameters)
                     measure.batch(model, batch).backward()
@@ -119,14 +122,19 @@ def fit(
                 for batch in _batches(held_out, batch_size):
                     measure.batch(model, batch)
                 numbers |= {f"validation_{name}": number for name, number in measure.take().items()}
+                _expect_finite(optimizer.parameters)
                 history.record(**numbers)
-                bar.set_postfix({name: f"{number:.4g}" for name, number in numbers.items()}, refresh=False)
-                stops = [callback for callback in callbacks if callback(training)]
+                shown = {
+                    name.replace("validation_", "val "): f"{number:.3g}" for name, number in numbers.items()
+                }
+                bar.set_postfix(shown, refresh=False)
+                stops = [callback for callback in callbacks if _stops(callback, training)]
                 if stops:
                     history.stopped = getattr(stops[0], "__name__", type(stops[0]).__name__)
                     return history
             history.stopped = "all epochs done"
         except KeyboardInterrupt:
+            history.cut(min(map(len, history.values()), default=0))  # if not all callbacks ran
             history.stopped = "interrupted"
         except DivergedError as error:
             error.args, error.history = (f"epoch {history.epochs + 1}: {error}",), history
@@ -158,7 +166,7 @@ class _Measure:
     def __init__(self, loss: str | Loss, metric: str | Metric | None) -> None:
         self._loss = loss if callable(loss) else look_up("loss", loss, LOSSES)
         self._metric = metric if metric is None or callable(metric) else look_up("metric", metric, METRICS)
-        self._metric_name = getattr(self._metric, "__name__", "metric")
+        self._metric_name = getattr(self._metric, "__name__", "metric").replace("<lambda>", "metric")
         if self._metric_name == "loss":
             raise ValueError("a metric named loss would be mixed up with the loss: give it another name")
         self._sums: dict[str, float] = {}
@@ -170,10 +178,17 @@ class _Measure:
             outputs = [model(inputs) for inputs, _ in batch]
             losses = [self._loss(output, target) for output, (_, target) in zip(outputs, batch, strict=True)]
         except DomainError as error:
+            computed = [formula(value)[:60] for value in error.values if value.args and not value.label]
+            origin = f", computed from {' and '.join(computed)}" if computed else ""
             name, worst = max(model.named_parameters().items(), key=lambda item: abs(item[1].data))
-            raise DivergedError(
-                f"{error}; the largest parameter is {worst.label or name} = {worst.data}: {ADVICE}"
-            ) from None
+            largest = f"; the largest parameter is {worst.label or name} = {worst.data}"
+            advice = f"{largest}: {ADVICE}" if abs(worst.data) > LARGE else ": look for bad data"
+            raise DivergedError(f"{error}{origin}{advice}") from None
+        for loss in losses:
+            if not isinstance(loss, Value):
+                raise TypeError(
+                    f"the loss is {type(loss).__name__}, not a Value: compute it from the outputs"
+                )
         total: Value = ops.sum(losses)
         mean = total * (1.0 / len(losses)) if len(losses) > 1 else losses[0]
         if not math.isfinite(mean.data):
@@ -198,6 +213,33 @@ class _Measure:
         return means
 
 
+def _progress_bar(total: int, done: int, progress: bool) -> Any:
+    with warnings.catch_warnings():
+        # A notebook without the widgets (extra "notebook") gets the bar of a terminal.
+        warnings.filterwarnings("ignore", "IProgress not found")
+        from tqdm.auto import tqdm  # heavier than all the rest of this module
+
+        in_a_notebook = "ipykernel" in sys.modules
+        # None: hidden where a bar is no use, as in a log file
+        hidden = not progress or (False if in_a_notebook else None)
+        layout = "{desc} {percentage:3.0f}%|{bar:10}| {elapsed}<{remaining}{postfix}"
+        return tqdm(total=total, initial=done, disable=hidden, bar_format=None if in_a_notebook else layout)
+
+
+def _stops(callback: Callback, training: Training) -> bool:
+    answer = callback(training)
+    if callable(answer):
+        name = getattr(callback, "__name__", "a callback")
+        raise TypeError(f"{name} is to be called first: give callbacks=[{name}(...)]")
+    return bool(answer)
+
+
+def _expect_finite(parameters: Iterable[Value]) -> None:
+    for parameter in parameters:
+        if not math.isfinite(parameter.data):
+            raise DivergedError(f"{parameter.label or 'a parameter'} is {parameter.data}: {ADVICE}")
+
+
 def _zero_grad(parameters: Iterable[Value]) -> None:
     for parameter in parameters:
         parameter.grad = 0.0
@@ -217,22 +259,10 @@ def _first_bad(loss: Value) -> str:
     return f"{what} = {first.data}{name}"
 
 
-def whole(name: str, number: Any, least: int) -> int:
-    """Return a whole number of any kind (numpy's too) as an int.
-
-    Raises:
-        ValueError: if it is something else, or less than ``least``; the message has the name.
-    """
-    try:
-        if operator.index(number) >= least:
-            return operator.index(number)
-    except TypeError:
-        pass
-    raise ValueError(f"{name} is a whole number of at least {least}, not {number!r}")
-
-
 def _examples(data: Examples, like: tuple[Any, Any] | None = None) -> Examples:
     """Return the examples in a list, once it is sure that all are made like the first, or like another."""
+    if not isinstance(data, Iterable):
+        raise ValueError(f"data is a list of pairs (inputs, target), not {data!r}")
     examples = list(data)
     if not examples:
         raise ValueError("there is no data to learn from: give at least one pair (inputs, target)")
@@ -288,8 +318,12 @@ def predicted_class(output: Any) -> int:
 def target_class(output: Any, target: Any) -> int:
     """Return which class a target stands for; arguments as for ``accuracy``."""
     numbers = as_list(target)
-    is_number_of_class = len(as_list(output)) > 1 and len(numbers) == 1
-    return int(numbers[0]) if is_number_of_class else predicted_class(numbers)
+    if len(numbers) > 1:
+        return predicted_class(numbers)
+    number = float(numbers[0])
+    if len(as_list(output)) > 1:
+        return int(number)
+    return int(number > (0.5 if 0 <= number <= 1 else 0.0))  # a target may be soft, such as 0.1 and 0.9
 
 
 def accuracy(output: Any, target: Any) -> float:

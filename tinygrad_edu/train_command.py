@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_edu import callbacks, datasets, files, train
+from tinygrad_edu.checks import whole
 from tinygrad_edu.datasets import Dataset
 from tinygrad_edu.names import look_up
 from tinygrad_edu.nn import MLP
@@ -67,8 +68,8 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError("--target belongs to --csv FILE; a data set has its own targets")
     name = args.dataset or Path(args.csv).stem
     save, plot = args.save or f"{name}_model.json", args.plot or f"{name}_training.png"
-    train.whole("--epochs", args.epochs, least=0)  # all this before the training, and not after it
-    train.whole("--batch-size", args.batch_size, least=1)
+    whole("--epochs", args.epochs, least=0)  # all this before the training, and not after it
+    whole("--batch-size", args.batch_size, least=1)
     files.expect_place_for(save)
     _expect_picture(plot)
     if Path(save).resolve() == Path(plot).resolve():
@@ -185,7 +186,7 @@ def _expect_picture(path: str) -> None:
     from matplotlib.backend_bases import FigureCanvasBase
 
     known = FigureCanvasBase.get_supported_filetypes()
-    ending = Path(path).suffix[1:]
+    ending = Path(path).suffix[1:].lower()
     if ending not in known:
         raise ValueError(f"{path}: a plot ends in .png, .svg or .pdf, not in {ending!r}")
 
@@ -206,7 +207,7 @@ def _plot(model: MLP, data: Dataset, history: callbacks.History, path: str) -> N
     else:
         axes[0, 1].set_axis_off()
     picture = io.BytesIO()
-    figure.savefig(picture, format=Path(path).suffix[1:])
+    figure.savefig(picture, format=Path(path).suffix[1:].lower())
     plt.close(figure)
     files.write_whole(path, picture.getvalue())
     print(f"saved the plot as {path}")

@@ -399,7 +399,9 @@ def _compute(op: Op, args: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]
         return data, op.slopes(data, *numbers)
     except (ArithmeticError, ValueError) as error:
         names = [repr(arg.data) if arg.is_constant else arg.label for arg in args]
-        raise op.domain_error(error, numbers, names, of) from None
+        raised = op.domain_error(error, numbers, names, of)
+        raised.values = args
+        raise raised from None
 
 
 def _chain_rule(order: list[Value]) -> None:
