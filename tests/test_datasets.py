@@ -183,7 +183,7 @@ def test_a_quoted_cell_may_hold_the_separator(tmp_path):
         ("a,y\n1,2\n3\n", "y", "line 3: 1 cell, but 2 columns"),
         ("a,y\n1,2,3\n", "y", "line 2: 3 cells, but 2 columns"),
         ("a,y,\n1,2,\n", "y", "column 3 has no name: is there a separator too many"),
-        ("a,a,y\n1,2,3\n", "y", "two columns have the same name"),
+        ("a,a,y\n1,2,3\n", "y", "two columns are named"),
         ("y\n1\n2\n", "y", "besides the target 'y' there is no column"),
         ('a,y\n"1,2\n', "y", "has no data|1 cell"),
         (f"a,y\n{'x' * 200_000},2\n", "y", "not a CSV file"),
@@ -208,3 +208,24 @@ def test_other_files_are_refused(tmp_path):
         read_csv(path, "y")
     with pytest.raises(FileNotFoundError):
         read_csv(tmp_path / "none.csv", "y")
+
+
+def test_a_data_set_shows_itself_in_a_line():
+    assert repr(moons(20)) == "<Dataset: 20 examples of 2 inputs>"
+    assert repr(Dataset([[1]], [0], classes=["a"])) == "<Dataset: 1 examples of 1 inputs, 1 classes>"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1;2\n3;4\n", "the first line holds numbers only: it is to name the columns"),
+        ("a;b\n1,5;2\n", "line 2, column 'a': '1,5' is not a number: write a point"),
+        ("a,b,a\n1,2,3\n", "two columns are named 'a'"),
+        ("a,b\n1_000,2\n", "'1_000' is not a number"),
+    ],
+)
+def test_more_mistakes_in_tables(tmp_path, text, message):
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_csv(path, "b" if "b" in text else "2")

@@ -11,7 +11,7 @@ import pytest
 from tinygrad_edu import Value
 from tinygrad_edu.graph import fold
 from tinygrad_edu.names import UnknownNameError
-from tinygrad_edu.nn import ACTIVATIONS, INITIALISERS, MLP, Layer, Module, Neuron
+from tinygrad_edu.nn import ACTIVATIONS, INITIALISERS, MLP, Layer, Module, Neuron, load_mlp
 
 numpy = pytest.importorskip("numpy", reason="the oracle multiplies matrices with numpy")
 
@@ -401,3 +401,23 @@ def test_mistakes_get_one_clear_line(make, error, message):
 def test_a_data_matrix_in_place_of_a_row_is_explained():
     with pytest.raises(TypeError, match="make one Value per number"):
         MLP(2, [1])([[1, 2], [3, 4]])
+
+
+def test_a_saved_network_can_be_read_back(tmp_path):
+    path = tmp_path / "model.json"
+    model = MLP(2, [3, 2], ["tanh", "sigmoid"], bias="shared", seed=1)
+    model.save(path)
+    twin = load_mlp(path)
+    assert repr(twin) == repr(model)
+    assert [out.data for out in twin([0.5, -1.0])] == [out.data for out in model([0.5, -1.0])]
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["__import__('os').getcwd()", "MLP(2, [10**9 for _ in x])", "Layer(2, 3)", "MLP(", "MLP(2, [1, 1], 'no')"],
+)
+def test_a_file_that_holds_no_network_is_refused_and_not_run(tmp_path, written):
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({"model": written, "state": {}}))
+    with pytest.raises(ValueError, match=r"model.json holds no MLP but"):
+        load_mlp(path)

@@ -69,7 +69,7 @@ def test_decision_boundary_shows_what_the_model_says(monkeypatch):
         return x[1] - x[0]  # class 1 above the diagonal
 
     drawn = []
-    monkeypatch.setattr("matplotlib.axes.Axes.contourf", lambda self, *args, **kwargs: drawn.append(args))
+    monkeypatch.setattr("matplotlib.axes.Axes.pcolormesh", lambda self, *args, **kwargs: drawn.append(args))
     data = Dataset([[0, 0], [1, 0], [0, 1], [1, 1]], [0, 0, 1, 0], columns=["width", "height"])
     ax = plots.decision_boundary(model, data, steps=5)
     xs, ys, classes = drawn[0]
@@ -92,7 +92,7 @@ def ten_fields(x):
 def test_ten_classes_have_ten_colours(targets):
     ax = plots.decision_boundary(ten_fields, [([kind, kind % 2], targets[kind]) for kind in range(10)])
     fields, *points = ax.collections
-    colours = [tuple(colour) for colour in fields.get_facecolor()[:, :3]]
+    colours = [tuple(fields.cmap(fields.norm(kind))[:3]) for kind in range(10)]
     assert len(set(colours)) == 10
     assert [tuple(p.get_facecolor()[0][:3]) for p in points] == colours
     assert [p.get_offsets()[0].tolist() for p in points] == [[kind, kind % 2] for kind in range(10)]
@@ -125,3 +125,21 @@ def test_codes_and_images():
     with pytest.raises(ValueError, match="3 pixels make no square image"):
         plots.images([[0, 1, 2]])
     assert math.isclose(ax.images[0].norm.vmax, 1)
+
+
+def test_a_class_that_is_never_predicted_has_no_field():
+    def model(x):
+        return [Value(-x[0]), Value(-100.0), Value(x[0])]  # class 0 on the left, 2 on the right, never 1
+
+    ax = plots.decision_boundary(model, [([-1, 0], 0), ([0, 1], 1), ([1, 0], 2)])
+    assert set(ax.collections[0].get_array().flatten().tolist()) == {0, 2}
+
+
+def test_predictions_lie_on_the_diagonal_if_they_are_right():
+    ax = plots.predictions(lambda x: Value(2 * x[0]), [([1.0], 2.0), ([3.0], 6.0)])
+    assert ax.collections[0].get_offsets().tolist() == [[2.0, 2.0], [6.0, 6.0]]
+
+
+def test_no_epoch_is_no_plot():
+    with pytest.raises(ValueError, match="the history has no epoch to plot yet"):
+        plots.loss_curve({})

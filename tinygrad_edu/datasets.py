@@ -4,6 +4,7 @@ A data set is a sequence of pairs (inputs, target). Classes are numbered from 0.
 """
 
 import csv
+import io
 import math
 import os
 import random
@@ -58,6 +59,10 @@ class Dataset(Sequence[tuple[Row, Target]]):
             raise ValueError("there is no data: a data set needs at least one example")
         _expect_even("inputs", self.inputs)
         _expect_even("target numbers", [t if isinstance(t, list) else [t] for t in self.targets])
+
+    def __repr__(self) -> str:
+        named = f", {len(self.classes)} classes" if self.classes else ""
+        return f"<Dataset: {len(self)} examples of {len(self.inputs[0])} inputs{named}>"
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -259,10 +264,11 @@ def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            reader = csv.reader(file, delimiter=max(",;\t", key=first.count))
-            lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+            text = file.read()
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=max(",;\t", key=text.partition("\n")[0].count)
+        )
+        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} is not a CSV file in UTF-8: {error}") from None
     lines = [(line, cells) for line, cells in lines if cells not in ([], [""])]
@@ -271,8 +277,11 @@ def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
     (_, header), *rows = lines
     if "" in header:
         raise ValueError(f"{path}: column {header.index('') + 1} has no name: is there a separator too many?")
-    if len(set(header)) < len(header):
-        raise ValueError(f"{path}: two columns have the same name, so neither can be meant")
+    if all(map(_is_number, header)):
+        raise ValueError(f"{path}: the first line holds numbers only: it is to name the columns")
+    for name in header:
+        if header.count(name) > 1:
+            raise ValueError(f"{path}: two columns are named {name[:40]!r}, so neither can be meant")
     for line, cells in rows:
         if len(cells) != len(header):
             raise ValueError(f"{path}, line {line}: {_count(cells, 'cell')}, but {_count(header, 'column')}")
@@ -302,14 +311,15 @@ def _is_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    return True
+    return "_" not in cell  # which Python reads over, and nobody means in a table
 
 
 def _number(cell: str, where: str, column: str) -> float:
     if not cell:
         problem = "the cell is empty"
     elif not _is_number(cell):
-        problem = f"{cell[:40]!r} is not a number"
+        advice = ": write a point" if _is_number(cell.replace(",", ".")) else ""
+        problem = f"{cell[:40]!r} is not a number{advice}"
     elif not math.isfinite(float(cell)):
         problem = f"{cell[:40]!r} is not finite"
     else:

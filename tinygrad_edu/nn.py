@@ -8,19 +8,22 @@ The names, the arguments and the order of the parameters are micrograd's, so its
 ['b1', 'w1', 'w2', 'w3', 'w4', 'b2', 'w5', 'w6', 'w7', 'w8']
 """
 
+import ast
 import math
+import os
 import random
 from collections.abc import Callable, Sequence, Sized
 from typing import Any, Literal, SupportsFloat
 
 from tinygrad_edu import ops
 from tinygrad_edu.checks import whole
+from tinygrad_edu.files import read_json
 from tinygrad_edu.module import Module
-from tinygrad_edu.names import look_up
+from tinygrad_edu.names import UnknownNameError, look_up
 from tinygrad_edu.op import TABLE, Family
 from tinygrad_edu.value import Value
 
-__all__ = ["ACTIVATIONS", "INITIALISERS", "MLP", "Layer", "Module", "Neuron"]
+__all__ = ["ACTIVATIONS", "INITIALISERS", "MLP", "Layer", "Module", "Neuron", "load_mlp"]
 
 Bias = Literal["neuron", "shared"] | None
 Seed = int | random.Random | None
@@ -281,6 +284,26 @@ class MLP(Module):
             rows.append((f"layers.{place}", inputs, neurons, layer.activation, len(layer.parameters())))
         rows.append(("total", "", "", "", len(self.parameters())))
         return "\n".join("{:8}  {:>6}  {:>7}  {:>10}  {:>10}".format(*row) for row in rows)
+
+
+def load_mlp(path: str | os.PathLike[str]) -> MLP:
+    """Return the network that ``save``, or the command ``train``, wrote to a file.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if it is not such a file; what it holds is read as data and never run.
+    """
+    saved = read_json(path, keys=("model", "state"))
+    try:
+        call = ast.parse(saved["model"], mode="eval").body
+        if not (isinstance(call, ast.Call) and ast.unparse(call.func) == "MLP"):
+            raise ValueError
+        options = {str(option.arg): ast.literal_eval(option.value) for option in call.keywords}
+        model = MLP(*map(ast.literal_eval, call.args), **options)
+    except (ValueError, TypeError, SyntaxError, RecursionError, UnknownNameError):
+        raise ValueError(f"{path} holds no MLP but {str(saved['model'])[:40]!r}") from None
+    model.load_state_dict(saved["state"])
+    return model
 
 
 def _generator(seed: Seed) -> Any:

@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinygrad_edu.datasets import Dataset
+from tinygrad_edu.losses import as_list
 from tinygrad_edu.module import Module
 from tinygrad_edu.train import Examples, predicted_class, target_class
 
 try:
     import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
+    from matplotlib.colors import ListedColormap
+    from matplotlib.ticker import MaxNLocator
 except ImportError:
     raise ImportError('plots need matplotlib: pip install "tinygrad_edu[plots]"') from None
 
@@ -28,8 +31,13 @@ def loss_curve(history: Mapping[str, Sequence[float]], ax: Axes | None = None) -
     Args:
         history: what ``train.fit`` returned.
         ax: the axes to draw into.
+
+    Raises:
+        ValueError: if no epoch was completed.
     """
     ax = ax or plt.subplots(layout="constrained")[1]
+    if not history.get("loss"):
+        raise ValueError("the history has no epoch to plot yet")
     for name, style in (("loss", "-"), ("validation_loss", "--")):
         if name in history:
             _curve(ax, history[name], linestyle=style, color=COLOURS[0], label=name.replace("_", " "))
@@ -39,7 +47,7 @@ def loss_curve(history: Mapping[str, Sequence[float]], ax: Axes | None = None) -
 
 
 def layers_over_time(history: Mapping[str, Sequence[float]], axes: Any = None) -> Any:
-    """Plot how long the vectors of weights and of gradients of each layer are, epoch by epoch.
+    """Plot the norms of the weights and of the gradients of each layer, epoch by epoch.
 
     Vanishing gradients show as curves that lie lower the nearer a layer is to the input.
 
@@ -64,7 +72,7 @@ def layers_over_time(history: Mapping[str, Sequence[float]], axes: Any = None) -
         else:
             ax.set_yscale("log")
         ax.set(xlabel="epoch", ylabel="norm", title=f"{kind} of each layer")
-        ax.legend()
+        _legend_beside(ax)
     return axes
 
 
@@ -92,10 +100,29 @@ def decision_boundary(model: Module, data: Examples, steps: int = 60, ax: Axes |
     kinds = [target_class(model(row), target) for row, target in data]
     count = 1 + max(kinds + [kind for row in classes for kind in row])
     colours = [COLOURS[kind % len(COLOURS)] for kind in range(count)]
-    ax.contourf(xs, ys, classes, levels=[k - 0.5 for k in range(count + 1)], colors=colours, alpha=0.25)
+    # A cell around each point that was tried: lines between the classes would pass through others' numbers.
+    fields = ListedColormap(colours)
+    ax.pcolormesh(xs, ys, classes, cmap=fields, vmin=-0.5, vmax=count - 0.5, alpha=0.25, shading="nearest")
     _scatter(ax, data.inputs, kinds, data.classes)
     names = data.columns or ["i1", "i2"]
     ax.set(xlabel=names[0], ylabel=names[1], title="decision boundary")
+    return ax
+
+
+def predictions(model: Module, data: Examples, ax: Axes | None = None) -> Axes:
+    """Plot what a model of one output predicts against what is right; on the diagonal, it is right.
+
+    Args:
+        model: a network with one output.
+        data: the examples, as for ``train.fit``.
+        ax: the axes to draw into.
+    """
+    ax = ax or plt.subplots(layout="constrained")[1]
+    targets = [float(as_list(target)[0]) for _, target in data]
+    outputs = [float(as_list(model(inputs))[0]) for inputs, _ in data]
+    ax.axline((targets[0], targets[0]), slope=1, color="#999999", linewidth=1)
+    ax.scatter(targets, outputs, s=20, c=COLOURS[0])
+    ax.set(xlabel="target", ylabel="output", title="predictions")
     return ax
 
 
@@ -142,16 +169,24 @@ def images(rows: Sequence[Sequence[float]], columns: int = 10, ax: Axes | None =
 def _curve(ax: Axes, numbers: Sequence[float], **style: Any) -> None:
     """Plot a number for each epoch; a single one is a dot, since a line needs two points."""
     ax.plot(range(1, len(numbers) + 1), numbers, marker="o" if len(numbers) == 1 else "", **style)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _scatter(ax: Axes, points: Sequence[Sequence[float]], kinds: Sequence[int], names: Sequence[str]) -> None:
-    for kind in sorted(set(kinds)):
-        chosen = [point for point, k in zip(points, kinds, strict=True) if k == kind]
+def _scatter(
+    ax: Axes, points: Sequence[Sequence[float]], kinds: Sequence[float], names: Sequence[str]
+) -> None:
+    whole = [int(kind) for kind in kinds]
+    for kind in sorted(set(whole)):
+        chosen = [point for point, k in zip(points, whole, strict=True) if k == kind]
         label = names[kind] if kind < len(names) else str(kind)
         marker = "osD^vPX*ph"[kind % 10]  # never by colour alone
         colour = COLOURS[kind % len(COLOURS)]
         ax.scatter([p[0] for p in chosen], [p[1] for p in chosen], s=20, c=colour, marker=marker, label=label)
-    ax.legend()
+    _legend_beside(ax)
+
+
+def _legend_beside(ax: Axes) -> None:
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))  # where it hides nothing
 
 
 def _span(numbers: Sequence[float], steps: int) -> list[float]:

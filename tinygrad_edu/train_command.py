@@ -81,6 +81,7 @@ def run(args: argparse.Namespace) -> None:
 
     model = MLP(len(data.inputs[0]), [*_sizes(args.hidden), task.outputs], args.activation, seed=args.seed)
     optimizer = look_up("optimiser", args.optimizer, OPTIMIZERS)(model.parameters(), args.learning_rate)
+    print(f"{len(data)} examples; to predict: {_described(data, task)}")
     print(model.summary())
     history = train.fit(
         model,
@@ -147,6 +148,14 @@ def _task(data: Dataset) -> _Task:
     return _Task("mean_squared_error", 1, None)
 
 
+def _described(data: Dataset, task: _Task) -> str:
+    if task.metric is None:
+        return "a number (classes are written as words, or as 0 and 1)"
+    kinds = data.classes or ["0", "1"]
+    more = ", …" if len(kinds) > 5 else ""
+    return f"one of {len(kinds)} classes, {', '.join(kind[:20] for kind in kinds[:5])}{more}"
+
+
 @dataclass(frozen=True)
 class _Scaling:
     """Means and standard deviations: a network learns best from numbers around 0 and of size 1."""
@@ -202,7 +211,9 @@ def _plot(model: MLP, data: Dataset, history: callbacks.History, path: str) -> N
     figure, axes = plt.subplots(2, 2, figsize=(10, 8), layout="constrained")
     plots.loss_curve(history, ax=axes[0, 0])
     plots.layers_over_time(history, axes=axes[1])
-    if len(data.inputs[0]) == 2 and "accuracy" in history:
+    if "accuracy" not in history:
+        plots.predictions(model, data, ax=axes[0, 1])
+    elif len(data.inputs[0]) == 2:
         plots.decision_boundary(model, data, ax=axes[0, 1])
     else:
         axes[0, 1].set_axis_off()
