@@ -14,7 +14,7 @@ from tinygrad_edu.nn import MLP
 
 
 def one_hot(seed=0, progress=True):
-    """Squeeze eight one-hot rows through three neurons; they find something like binary numbers."""
+    """Squeeze eight one-hot rows through three neurons; they find a code of three numbers for each."""
     data = datasets.one_hot(8)
     model = MLP(8, [3, 8], activation=["sigmoid", "linear"], seed=seed)
     optimizer = optim.Adam(model.parameters(), 0.05)

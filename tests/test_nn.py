@@ -414,7 +414,13 @@ def test_a_saved_network_can_be_read_back(tmp_path):
 
 @pytest.mark.parametrize(
     "written",
-    ["__import__('os').getcwd()", "MLP(2, [10**9 for _ in x])", "Layer(2, 3)", "MLP(", "MLP(2, [1, 1], 'no')"],
+    [
+        "__import__('os').getcwd()",
+        "MLP(2, [10**9 for _ in x])",
+        "Layer(2, 3)",
+        "MLP(",
+        "MLP(2, [1, 1], 'no')",
+    ],
 )
 def test_a_file_that_holds_no_network_is_refused_and_not_run(tmp_path, written):
     path = tmp_path / "model.json"

@@ -76,7 +76,7 @@ class Dataset(Sequence[tuple[Row, Target]]):
         return zip(self.inputs, self.targets, strict=True)
 
     def split(self, fraction: float, seed: int = 0) -> tuple["Dataset", "Dataset"]:
-        """Return two data sets, the second with this fraction of the examples, drawn by chance.
+        """Return two data sets, the second with this fraction of the examples, drawn at random.
 
         Raises:
             ValueError: if one of the two would be empty.
@@ -114,7 +114,7 @@ class Dataset(Sequence[tuple[Row, Target]]):
 
 
 def split(examples: Sequence[Any], fraction: float, seed: int = 0) -> tuple[list[Any], list[Any]]:
-    """Return examples of any kind in two lists, the second with this fraction, drawn by chance.
+    """Return examples of any kind in two lists, the second with this fraction, drawn at random.
 
     Raises:
         ValueError: if one of the two would be empty.

@@ -42,6 +42,11 @@ class DomainError(ValueError):
         self.values: tuple[Any, ...] = ()
         self.__suppress_context__ = True  # what `from None` says, which mypyc does not hear
 
+    def of_values(self, values: tuple[Any, ...]) -> "DomainError":
+        """Return the error itself, once it knows the Values that the operation was applied to."""
+        self.values = values
+        return self
+
 
 @mypyc_attr(native_class=False)
 class DivisionByZeroError(DomainError, ZeroDivisionError):

@@ -112,7 +112,7 @@ def fit(
     with _progress_bar(epochs * batches, history.epochs * batches, progress) as bar:
         try:
             while history.epochs < epochs:
-                bar.set_description(f"epoch {history.epochs + 1}/{epochs}", refresh=False)
+                bar.set_description(f"epoch {history.epochs + 1}/{epochs}", False)
                 for batch in _batches(examples, batch_size, f"{seed} {history.epochs}"):
                     _zero_grad(parameters)
                     measure.batch(model, batch).backward()
@@ -124,10 +124,7 @@ def fit(
                 numbers |= {f"validation_{name}": number for name, number in measure.take().items()}
                 _expect_finite(optimizer.parameters)
                 history.record(**numbers)
-                shown = {
-                    name.replace("validation_", "val "): f"{number:.3g}" for name, number in numbers.items()
-                }
-                bar.set_postfix(shown, refresh=False)
+                bar.set_postfix(_at_a_glance(numbers), refresh=False)
                 stops = [callback for callback in callbacks if _stops(callback, training)]
                 if stops:
                     history.stopped = getattr(stops[0], "__name__", type(stops[0]).__name__)
@@ -222,8 +219,18 @@ def _progress_bar(total: int, done: int, progress: bool) -> Any:
         in_a_notebook = "ipykernel" in sys.modules
         # None: hidden where a bar is no use, as in a log file
         hidden = not progress or (False if in_a_notebook else None)
-        layout = "{desc} {percentage:3.0f}%|{bar:10}| {elapsed}<{remaining}{postfix}"
+        layout = "{desc} |{bar:6}| {remaining}{postfix}"  # so that it fits 80 columns
         return tqdm(total=total, initial=done, disable=hidden, bar_format=None if in_a_notebook else layout)
+
+
+def _at_a_glance(numbers: dict[str, float]) -> dict[str, str]:
+    """Return what stands beside the bar: the loss, and else what was measured on validation examples."""
+    has_validation = "validation_loss" in numbers
+    return {
+        name.replace("validation_", "val "): f"{number:.2g}"
+        for name, number in numbers.items()
+        if name == "loss" or not has_validation or name.startswith("validation_")
+    }
 
 
 def _stops(callback: Callback, training: Training) -> bool:

@@ -399,9 +399,8 @@ def _compute(op: Op, args: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]
         return data, op.slopes(data, *numbers)
     except (ArithmeticError, ValueError) as error:
         names = [repr(arg.data) if arg.is_constant else arg.label for arg in args]
-        raised = op.domain_error(error, numbers, names, of)
-        raised.values = args
-        raise raised from None
+        # Given no name here: the error would know this frame, and the frame the error, a cycle that stays.
+        raise op.domain_error(error, numbers, names, of).of_values(args) from None
 
 
 def _chain_rule(order: list[Value]) -> None:
