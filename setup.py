@@ -32,7 +32,7 @@ def extensions() -> list[Extension]:
         print(INTERPRETED, error or "mypyc cannot translate it", file=sys.stderr)
         return []
     for path in {Path(source) for module in modules for source in module.sources}:
-        path.write_text(with_docstrings(out_of_the_trashcan(path.read_text())))
+        path.write_text(with_docstrings(tuples_untracked(out_of_the_trashcan(path.read_text()))))
     return modules
 
 
@@ -44,6 +44,16 @@ def out_of_the_trashcan(generated: str) -> str:
     """
     guarded = r"CPy_TRASHCAN_BEGIN\(self, \w*Value_dealloc\)(.*?)CPy_TRASHCAN_END\(self\)"
     return re.sub(guarded, r"\1", generated, flags=re.DOTALL)
+
+
+def tuples_untracked(generated: str) -> str:
+    """Spare the garbage collector the tuples of a Value, args and slopes.
+
+    It stops tracking a tuple of untracked objects by itself, but only once it has looked at each of them.
+    """
+    # As _node, _restore and the setter of slopes assign them.
+    assigned = r"(ValueObject \*\)cpy_r_\w+\)->_+(args|slopes) = (cpy_r_\2);)"
+    return re.sub(assigned, r"\1 PyObject_GC_UnTrack(\3);", generated)
 
 
 def with_docstrings(generated: str) -> str:

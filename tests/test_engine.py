@@ -3,6 +3,7 @@
 import ast
 import copy
 import doctest
+import gc
 import importlib
 import inspect
 import os
@@ -74,6 +75,13 @@ print(sys.getallocatedblocks() - before)
 """
     grown = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
     assert int(grown.stdout) < 100  # a leak of one object a step would be 1000
+
+
+def test_the_garbage_collector_has_nothing_to_look_at_in_a_compiled_graph():
+    x = Value(2.0)
+    for y in (x.relu(), x * x, x.tanh(), tinygrad_edu.dot([x, x], [x, x])):
+        assert gc.is_tracked(y) == gc.is_tracked(y.args) == (not COMPILED)
+    assert gc.is_tracked(y.slopes) == (not COMPILED)
 
 
 # --- Which engine runs ---

@@ -69,7 +69,9 @@ def as_float(number: SupportsFloat) -> float:
     3.0
     """
     try:
-        if type(number) is float or type(number) is int:  # the usual two, quickly
+        if isinstance(number, int):  # the usual two, quickly
+            return float(number)
+        if isinstance(number, float):
             return float(number)
         real: Any = number
         if type(number).__module__ == "numpy" and getattr(number, "ndim", 1) == 0:
@@ -146,8 +148,9 @@ class Op:
 
     def _apply(self, args: tuple[Any, ...]) -> Any:
         for arg in args:
-            if type(arg) is not float and hasattr(arg, "_record"):
-                return arg._record(self, args)
+            record = None if isinstance(arg, float) else getattr(arg, "_record", None)
+            if record is not None:
+                return record(self, args)
         numbers = [as_float(arg) for arg in args]
         try:
             return self.value(*numbers)

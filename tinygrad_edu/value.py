@@ -19,6 +19,7 @@ NEG: Final = find("neg")
 RELU: Final = find("relu")
 DOT: Final = find("dot")
 POWER: Final[Family] = ops.power
+SQUARE: Final = POWER.of(2.0)
 
 
 @final
@@ -156,13 +157,14 @@ class Value:
     def __pow__(self, exponent: "Value | SupportsFloat") -> "Value":
         if isinstance(exponent, Value):
             return _record(ops.pow, (self, exponent))
-        n = as_float(exponent)
-        op = POWER.of(n)
+        x, n = self.data, as_float(exponent)
+        op = SQUARE if n == 2.0 else POWER.of(n)
         try:
-            z, slope = math.pow(self.data, n), n * math.pow(self.data, n - 1.0) if n else 0.0
+            z = math.pow(x, n)
+            slope = 2.0 * x if n == 2.0 else n * math.pow(x, n - 1.0) if n else 0.0
         except (ArithmeticError, ValueError):
             z = slope = math.nan
-        if math.isnan(slope):
+        if slope != slope:  # NaN
             return _record(op, (self,))  # raises, and says why, unless the number itself is NaN
         return _node(z, op, (self,), slope)
 
@@ -354,7 +356,9 @@ def _node(data: float, op: Op, args: tuple[Value, ...], slope_x: float, slope_y:
     return value
 
 
-def _restore(data: float, grad: float, label: str | None, op: Any, args: Any, slopes: Any) -> Value:
+def _restore(
+    data: float, grad: float, label: str | None, op: Any, args: tuple[Value, ...], slopes: tuple[float, ...]
+) -> Value:
     value = Value(data)
     value.grad = grad
     value._label = label
@@ -383,11 +387,11 @@ def _record(op: Op, args: tuple[Any, ...]) -> Value:
 
 def _dot(args: tuple[Value, ...]) -> Value:
     half = len(args) // 2
-    xs, ys = args[:half], args[half:]
+    ys = args[half:]
     total = 0.0
-    for x, y in zip(xs, ys):  # noqa: B905  # mypyc turns zip into a plain loop, but not with strict
+    for x, y in zip(args, ys):  # noqa: B905  # mypyc turns zip into a plain loop, but not with strict
         total += x.data * y.data
-    return _restore(total, 0.0, "", DOT, args, tuple(arg.data for arg in ys + xs))
+    return _restore(total, 0.0, "", DOT, args, tuple(arg.data for arg in ys + args[:half]))
 
 
 def _compute(op: Op, args: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]:
