@@ -15,8 +15,8 @@ class Module:
 
     They are found in lists, tuples, dictionaries and other Modules too, in the order of assignment;
     attributes whose name starts with an underscore are left out, and so are results of operations, which
-    a ``__call__`` may keep. A subclass assigns its Values or
-    Modules in ``__init__`` and has a ``__call__``; there is nothing to register.
+    a ``__call__`` may keep. A subclass assigns its Values or Modules in ``__init__`` and has a ``__call__``;
+    there is nothing to register.
 
     >>> class Line(Module):
     ...     def __init__(self):
