@@ -101,7 +101,7 @@ def test_schedules(schedule, theirs):
     optimizer, other = optim.SGD([value], 0.5, schedule=schedule), torch.optim.SGD([weight], 0.5)
     scheduler = theirs(other)
     for _ in range(30):
-        assert optimizer.learning_rate == pytest.approx(other.param_groups[0]["lr"], rel=1e-12, abs=1e-15)
+        assert optimizer.step_size == pytest.approx(other.param_groups[0]["lr"], rel=1e-12, abs=1e-15)
         value.grad, weight.grad = 0.3, torch.tensor([0.3], dtype=torch.float64)
         optimizer.step()
         other.step()
