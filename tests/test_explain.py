@@ -266,3 +266,12 @@ def test_nothing_is_stored():
     example = worked_example()
     explain(example["E_total"], example["w5"])
     assert all(value.grad == 0.0 for value in example.values())
+
+
+def test_every_name_in_an_explanation_is_explained():
+    p, q = Value(2.0, "p"), Value(1.5, "q")
+    y = (p * q).softplus() - p.maximum(q) ** 3 / (1 + (-q).exp())
+    y.label = "y"
+    text = str(explain(y, p))
+    assert "v7 = 1 + exp(−q) = 1.223130160" in text  # not on the way, but in the slope 1/v7
+    assert set(re.findall(r"\bv\d+\b", text)) == set(re.findall(r"^  (v\d+) = ", text, re.MULTILINE))

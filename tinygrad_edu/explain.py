@@ -18,7 +18,7 @@ from tinygrad_edu.value import Value, topological_order
 MOST_PATHS = 8  # more are not written out one by one; the three largest are
 MOST_EQUATIONS = 60  # in one section
 MOST_REASONS = 4
-LONGEST_IN_NUMBERS = 240  # characters of a formula; in a longer one no reader looks for the numbers
+LONGEST = 240  # characters of a formula that a reader reads
 
 
 class Explanation:
@@ -56,6 +56,13 @@ class Explanation:
         # In the order of the first path, then what the second adds, and so on.
         self.steps = list(dict.fromkeys([e for path in self.paths for e in path] + list(flows)[::-1]))
         self.reasons = reasons(self._graph, wrt, self.steps) if reached else []
+        # Beside the way stands what else its Values are made from; the rest, if nameless, is written out.
+        targets = {edge.target for edge in self.steps}
+        beside = {edge.source for edge in self._graph.edges if edge.target in targets} | {root}
+        self._nameless = [node for node in self._graph.nodes if node.args and not node.label]
+        for node in self._nameless:
+            if node not in beside:
+                del self._names[node]
 
     def __str__(self) -> str:
         return derivation.as_text(self.sections(latex=False))
@@ -153,24 +160,23 @@ class Explanation:
         return (r" \to " if writer.latex else " → ").join(names)
 
     def _definitions(self, writer: Writer) -> list[Section]:
-        """What the names v1, v2, … stand for that Values on the way were given for want of a label."""
-        sources = {edge.source for edge in self.steps}
-        nameless = [node for node in self._graph.nodes if node in sources and node.args and not node.label]
-        equations = (
-            Equation(
-                writer.name(writer.names[node]),
-                [f"= {writer.formula(node)}", f"= {writer.number(node.data)}"],
-            )
-            for node in nameless
-        )
-        return [_section("Values without a label on the way:", equations)] if nameless else []
+        """What the names v1, v2, … stand for that Values were given for want of a label."""
+        defined = [node for node in self._nameless if node in writer.names and node is not self.root]
+
+        def equations() -> Iterator[Equation]:
+            for node in defined:
+                formula = writer.formula(node)
+                right = [f"= {formula}"] if len(formula) <= LONGEST else []
+                yield Equation(writer.name(writer.names[node]), [*right, f"= {writer.number(node.data)}"])
+
+        return [_section("Values without a label:", equations())] if defined else []
 
     def _factors(self, writer: Writer) -> Section:
         def equations() -> Iterator[Equation]:
             for edge in self.steps:
                 value = writer.number(edge.slope)
                 forms = [writer.slope(edge), writer.slope(edge, numbers=True)]
-                if len(forms[0]) > LONGEST_IN_NUMBERS:
+                if len(forms[0]) > LONGEST:
                     forms.pop()
                 right = [f"= {form}" for form in dict.fromkeys(forms) if form != value]
                 yield Equation(self._partial(edge, writer), [*right, f"= {value}"])
