@@ -274,4 +274,7 @@ def test_every_name_in_an_explanation_is_explained():
     y.label = "y"
     text = str(explain(y, p))
     assert "v7 = 1 + exp(−q) = 1.223130160" in text  # not on the way, but in the slope 1/v7
-    assert set(re.findall(r"\bv\d+\b", text)) == set(re.findall(r"^  (v\d+) = ", text, re.MULTILINE))
+    for root, wrt in [(y, p), *((root, leaves[0]) for root, leaves in map(random_graph, range(20)))]:
+        text = str(explain(root, wrt))
+        explained = re.findall(r"^  (v\d+) += ", text, re.MULTILINE)
+        assert set(re.findall(r"\bv\d+\b", text)) == set(explained)

@@ -161,7 +161,7 @@ class Explanation:
 
     def _definitions(self, writer: Writer) -> list[Section]:
         """What the names v1, v2, … stand for that Values were given for want of a label."""
-        defined = [node for node in self._nameless if node in writer.names and node is not self.root]
+        defined = [node for node in self._nameless if node in writer.names]
 
         def equations() -> Iterator[Equation]:
             for node in defined:
