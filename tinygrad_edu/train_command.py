@@ -213,6 +213,8 @@ def _plot(model: MLP, data: Dataset, history: callbacks.History, path: str) -> N
     plots.layers_over_time(history, axes=axes[1])
     if "accuracy" not in history:
         plots.predictions(model, data, ax=axes[0, 1])
+        if data.columns:  # from a file, whose targets are scaled as the columns are
+            axes[0, 1].set(xlabel="target (scaled)", ylabel="output (scaled)")
     elif len(data.inputs[0]) == 2:
         plots.decision_boundary(model, data, ax=axes[0, 1])
     else:
