@@ -91,6 +91,17 @@ def as_float(number: SupportsFloat) -> float:
     raise TypeError(f"a Value holds one real number, not {type(number).__name__}: {advice}")
 
 
+def as_text(label: Any) -> str:
+    """Return a label, once it is sure that it is text.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    if not isinstance(label, str):
+        raise TypeError(f"a label is text, not {type(label).__name__}: give str(...) of it")
+    return label
+
+
 class Op:
     """One operation. Called with numbers it gives a number, called with Values a new Value.
 

@@ -1,4 +1,4 @@
-"""The order in which a graph is walked: every Value after those that it was made from."""
+"""The walks over a graph: its topological order, and backwards along it the chain rule."""
 
 from collections.abc import Callable
 from itertools import count
@@ -62,3 +62,29 @@ def topological_order(
             value._visit = left
             order.append(value)
     return order
+
+
+def chain_rule(order: "list[Value]") -> None:
+    """Add to each argument's gradient what the chain rule gives: the gradient of its result, times a slope.
+
+    Args:
+        order: Values in the topological order. Backwards along it each comes after all that use it, so that
+            its gradient is complete when it is passed on.
+
+    >>> from tinygrad_edu import Value
+    >>> a, b = Value(2.0), Value(3.0)
+    >>> product = a * b
+    >>> product.grad = 1.0
+    >>> chain_rule([product])
+    >>> a.grad, b.grad
+    (3.0, 2.0)
+    """
+    for value in reversed(order):
+        args, grad = value.args, value.grad
+        if value._slopes is not None:
+            for arg, slope in zip(args, value._slopes):  # noqa: B905  # mypyc: not with strict, see _dot
+                arg.grad += grad * slope
+        elif args:
+            args[0].grad += grad * value._slope_x
+            if len(args) == 2:
+                args[1].grad += grad * value._slope_y

@@ -5,8 +5,8 @@ from typing import Any, ClassVar, Final, SupportsFloat, final
 
 from tinygrad_edu import ops
 from tinygrad_edu.engine import mypyc_attr
-from tinygrad_edu.op import Family, Op, as_float, find
-from tinygrad_edu.order import CycleError, topological_order
+from tinygrad_edu.op import Family, Op, as_float, as_text, find
+from tinygrad_edu.order import CycleError, chain_rule, topological_order
 
 __all__ = ["CycleError", "Value", "topological_order"]
 
@@ -63,7 +63,7 @@ class Value:
         self._slope_x = 0.0
         self._slope_y = 0.0
         self._slopes: tuple[float, ...] | None = None  # of more than two arguments
-        self._label: str | None = _text(label) if label else ""  # None is for constants
+        self._label: str | None = as_text(label) if label else ""  # None is for constants
         self._visit = 0
 
     @property
@@ -87,7 +87,7 @@ class Value:
 
     @label.setter
     def label(self, name: str | None) -> None:
-        self._label = _text(name) if name else ""
+        self._label = as_text(name) if name else ""
 
     @property
     def is_constant(self) -> bool:
@@ -106,14 +106,13 @@ class Value:
         # All but _visit, which would mislead the traversals of the process that loads a pickle.
         return _restore, (self.data, self.grad, self._label, self.op, self.args, self.slopes)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Value":
+    def __deepcopy__(self, memo: dict[int, "Value"]) -> "Value":
         # In the topological order, because recursion would end at Python's limit.
         for value in topological_order(self):
             if id(value) not in memo:
                 args = tuple([memo[id(arg)] for arg in value.args])
                 memo[id(value)] = _restore(value.data, value.grad, value._label, value.op, args, value.slopes)
-        copied: Value = memo[id(self)]
-        return copied
+        return memo[id(self)]
 
     def __hash__(self) -> int:
         return id(self) >> 4  # what Python does by itself, and mypyc, for a class with comparisons, does not
@@ -292,11 +291,11 @@ class Value:
         for value in order:
             value.grad = 0.0
         self.grad += 1.0
-        _chain_rule(order)
+        chain_rule(order)
 
     def _backward(self) -> None:
         """Pass this Value's gradient on to its arguments."""
-        _chain_rule([self])
+        chain_rule([self])
 
     def forward(self) -> None:
         """Recompute this Value, and all that it depends on, from the present data of the leaves.
@@ -339,12 +338,6 @@ class Value:
     @staticmethod
     def _record(op: Op, args: tuple[Any, ...]) -> "Value":
         return _record(op, args)  # called by an operation that was given a Value
-
-
-def _text(label: Any) -> str:
-    if not isinstance(label, str):
-        raise TypeError(f"a label is text, not {type(label).__name__}: give str(...) of it")
-    return label
 
 
 def _node(data: float, op: Op, args: tuple[Value, ...], slope_x: float, slope_y: float = 0.0) -> Value:
@@ -405,16 +398,3 @@ def _compute(op: Op, args: tuple[Value, ...]) -> tuple[float, tuple[float, ...]]
         names = [repr(arg.data) if arg.is_constant else arg.label for arg in args]
         # Given no name here: the error would know this frame, and the frame the error, a cycle that stays.
         raise op.domain_error(error, numbers, names, of).of_values(args) from None
-
-
-def _chain_rule(order: list[Value]) -> None:
-    # Every Value comes after all that use it, so its gradient is complete when it is passed on.
-    for value in reversed(order):
-        args, grad = value.args, value.grad
-        if value._slopes is not None:
-            for arg, slope in zip(args, value._slopes):  # noqa: B905  # as in _dot
-                arg.grad += grad * slope
-        elif args:
-            args[0].grad += grad * value._slope_x
-            if len(args) == 2:
-                args[1].grad += grad * value._slope_y
