@@ -10,7 +10,7 @@ import sympy
 from sympy import Piecewise, Rational
 
 from tinygrad_edu import Value
-from tinygrad_edu.op import Op, Reduction
+from tinygrad_edu.engine.op import Op, Reduction
 
 mpmath.mp.dps = 40
 

@@ -5,7 +5,7 @@ import random
 from oracle import KINKED, apply
 
 from tinygrad_edu import DomainError, Value, ops
-from tinygrad_edu.op import Reduction, operations
+from tinygrad_edu.engine.op import Reduction, operations
 
 SMOOTH = [op for op in operations() if op.name not in KINKED]
 NAMES = "abcdfghjklmnopqrstuvwxyz"  # e would be read as the base of exp

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image, ImageFont
 
 from tinygrad_edu import Value, animate, draw, worked_example
-from tinygrad_edu.draw import theme
-from tinygrad_edu.graph import fold
+from tinygrad_edu.see.draw import theme
+from tinygrad_edu.see.graph import fold
 from tinygrad_edu.nn import MLP
 
 SVG = "{http://www.w3.org/2000/svg}"

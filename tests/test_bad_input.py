@@ -27,10 +27,10 @@ from tinygrad_edu import (
     sqrt,
     worked_example,
 )
-from tinygrad_edu.graph import fold
-from tinygrad_edu.names import UnknownNameError
-from tinygrad_edu.op import operations
-from tinygrad_edu.term import one_line
+from tinygrad_edu.see.graph import fold
+from tinygrad_edu._common.names import UnknownNameError
+from tinygrad_edu.engine.op import operations
+from tinygrad_edu.see.term import one_line
 
 
 def h(data: float) -> Value:

@@ -17,7 +17,7 @@ from tinygrad_edu.datasets import (
     worked_pair,
     xor,
 )
-from tinygrad_edu.names import UnknownNameError
+from tinygrad_edu._common.names import UnknownNameError
 
 
 def test_moons_lie_on_their_half_circles():

@@ -11,8 +11,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from tinygrad_edu import Value, draw, draw_dot, worked_example
-from tinygrad_edu.draw import theme
-from tinygrad_edu.draw.render import NoEngineError
+from tinygrad_edu.see.draw import theme
+from tinygrad_edu.see.draw.render import NoEngineError
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -125,7 +125,7 @@ def test_help_says_what_the_source_says(name):
 
 
 def run(folder, **environment):
-    program = "import tinygrad_edu.value as v; print(v.__file__); print(__import__('tinygrad_edu').COMPILED)"
+    program = "import tinygrad_edu.engine.value as v; print(v.__file__); print(__import__('tinygrad_edu').COMPILED)"
     environment = os.environ | {"PYTHONPATH": str(folder)} | environment
     done = subprocess.run(
         [sys.executable, "-c", program],

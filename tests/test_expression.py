@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import tinygrad_edu
 from tinygrad_edu import Value, expression, topological_order
-from tinygrad_edu.expression import DEEPEST, LONGEST, ExpressionError, parse, parse_numbers
-from tinygrad_edu.notation import formula
-from tinygrad_edu.op import Reduction, operations
+from tinygrad_edu.commands.expression import DEEPEST, LONGEST, ExpressionError, parse, parse_numbers
+from tinygrad_edu.see.notation import formula
+from tinygrad_edu.engine.op import Reduction, operations
 
 AT = {"w": 0.4, "x": 1.3, "b": -0.1}
 FUNCTIONS = {

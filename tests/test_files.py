@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tinygrad_edu.files import expect_place_for, read_json, write_json, write_whole
+from tinygrad_edu._common.files import expect_place_for, read_json, write_json, write_whole
 
 
 def test_content_arrives_as_it_is(tmp_path):

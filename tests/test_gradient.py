@@ -10,7 +10,7 @@ from oracle import evaluate, exact
 from random_graphs import random_graph
 
 from tinygrad_edu import Value, gradient, ops, topological_order
-from tinygrad_edu.notation import formula
+from tinygrad_edu.see.notation import formula
 
 in_batches = pytest.mark.parametrize("batch", range(20))
 

@@ -7,8 +7,8 @@ import pytest
 from random_graphs import random_graph
 
 from tinygrad_edu import Value, gradient, ops, topological_order
-from tinygrad_edu.graph import Detail, Graph, fold
-from tinygrad_edu.layers import LayerGraph
+from tinygrad_edu.see.graph import Detail, Graph, fold
+from tinygrad_edu.see.layers import LayerGraph
 from tinygrad_edu.three_layer import worked_example
 
 in_batches = pytest.mark.parametrize("batch", range(10))

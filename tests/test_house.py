@@ -42,7 +42,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
     """Yield the modules of the package that a module imports, wherever in it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "write imports in full: from tinygrad_edu.ops import ..."
+            assert node.level == 0, "write imports in full: from tinygrad_edu.engine.rules import ..."
             package, _, rest = (node.module or "").partition(".")
             if package == "tinygrad_edu":
                 yield from [rest.split(".")[0]] if rest else [alias.name for alias in node.names]
@@ -76,7 +76,7 @@ def test_the_reader_of_imports_reads_them() -> None:
 import math, tinygrad_edu.value
 from tinygrad_edu import ops
 def f():
-    from tinygrad_edu.draw.dot import x
+    from tinygrad_edu.see.draw.dot import x
     import tinygrad_edu
 """
     assert list(imported(ast.parse(source))) == ["value", "ops", "draw", "__init__"]

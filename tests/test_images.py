@@ -13,8 +13,8 @@ from PIL import Image
 from pypdf import PdfReader
 
 from tinygrad_edu import Value, draw
-from tinygrad_edu.draw import images, theme
-from tinygrad_edu.draw.render import NoEngineError
+from tinygrad_edu.see.draw import images, theme
+from tinygrad_edu.see.draw.render import NoEngineError
 
 
 def rgb(color: str) -> tuple[int, ...]:

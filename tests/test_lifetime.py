@@ -13,8 +13,8 @@ import pytest
 from random_graphs import random_graph
 
 from tinygrad_edu import Value, gradient, topological_order
-from tinygrad_edu.graph import fold
-from tinygrad_edu.op import operations
+from tinygrad_edu.see.graph import fold
+from tinygrad_edu.engine.op import operations
 
 
 @pytest.fixture

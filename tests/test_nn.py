@@ -9,8 +9,8 @@ import random
 import pytest
 
 from tinygrad_edu import Value
-from tinygrad_edu.graph import fold
-from tinygrad_edu.names import UnknownNameError
+from tinygrad_edu.see.graph import fold
+from tinygrad_edu._common.names import UnknownNameError
 from tinygrad_edu.nn import ACTIVATIONS, INITIALISERS, MLP, Layer, Module, Neuron, load_mlp
 
 numpy = pytest.importorskip("numpy", reason="the oracle multiplies matrices with numpy")

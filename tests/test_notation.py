@@ -12,9 +12,9 @@ from oracle import exact, read_latex, read_text
 from random_graphs import random_graph
 
 from tinygrad_edu import Value, ops, topological_order
-from tinygrad_edu.graph import fold
-from tinygrad_edu.notation import LIMIT, formula, latex_name, number, written
-from tinygrad_edu.term import one_line, partial
+from tinygrad_edu.see.graph import fold
+from tinygrad_edu.see.notation import LIMIT, formula, latex_name, number, written
+from tinygrad_edu.see.term import one_line, partial
 
 in_both_forms = pytest.mark.parametrize(("latex", "read"), [(False, read_text), (True, read_latex)])
 in_batches = pytest.mark.parametrize("batch", range(10))

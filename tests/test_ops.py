@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from oracle import EXPRESSIONS, apply, derivative, exact, read_latex, read_text
 
 from tinygrad_edu import DomainError, Value, gradient, ops, topological_order
-from tinygrad_edu.notation import formula
-from tinygrad_edu.op import TABLE, Family, Op, operations
+from tinygrad_edu.see.notation import formula
+from tinygrad_edu.engine.op import TABLE, Family, Op, operations
 
 OPERATIONS = operations()
 every_operation = pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: f"{op.name}{op.parameter or ''}")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tinygrad_edu import gradient, worked_example
-from tinygrad_edu.graph import fold
-from tinygrad_edu.notation import formula
+from tinygrad_edu.see.graph import fold
+from tinygrad_edu.see.notation import formula
 from tinygrad_edu.three_layer import BIASES, INPUTS, TARGETS, WEIGHTS, WorkedExample
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ import pytest
 
 from tinygrad_edu import callbacks, train_command
 from tinygrad_edu.datasets import read_csv
-from tinygrad_edu.names import UnknownNameError
+from tinygrad_edu._common.names import UnknownNameError
 from tinygrad_edu.nn import MLP
 
 

@@ -17,7 +17,7 @@ from random_graphs import random_graph
 
 import tinygrad_edu
 from tinygrad_edu import CycleError, DomainError, TooLargeError, Value, gradient, ops, topological_order
-from tinygrad_edu.op import TABLE
+from tinygrad_edu.engine.op import TABLE
 
 NUMBERS = [2, 2.5, True, Fraction(1, 2), np.float64(1.5), np.float32(0.5), np.int64(3), np.bool_(True)]
 with_every_kind = pytest.mark.parametrize("number", NUMBERS, ids=lambda number: type(number).__name__)
@@ -213,7 +213,7 @@ def test_the_order_is_the_same_in_every_process() -> None:
     program = """
 from random_graphs import random_graph
 from tinygrad_edu import gradient, topological_order
-from tinygrad_edu.notation import formula
+from tinygrad_edu.see.notation import formula
 for seed in range(5):
     root, leaves = random_graph(seed)
     print([(v.label, v.op, v.data) for v in topological_order(root)], *map(formula, gradient(root, leaves)))

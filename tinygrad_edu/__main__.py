@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from tinygrad_edu import COMPILED, __version__, train_command
-from tinygrad_edu.draw import draw
-from tinygrad_edu.draw.animate import animate
-from tinygrad_edu.draw.render import NoEngineError
-from tinygrad_edu.explain import explain
-from tinygrad_edu.expression import ExpressionError, parse, parse_numbers
-from tinygrad_edu.graph import DETAILS, Detail, natural_detail
-from tinygrad_edu.names import UnknownNameError
-from tinygrad_edu.notation import formula
+from tinygrad_edu.see.draw import draw
+from tinygrad_edu.see.draw.animate import animate
+from tinygrad_edu.see.draw.render import NoEngineError
+from tinygrad_edu.see.explain import explain
+from tinygrad_edu.commands.expression import ExpressionError, parse, parse_numbers
+from tinygrad_edu.see.graph import DETAILS, Detail, natural_detail
+from tinygrad_edu._common.names import UnknownNameError
+from tinygrad_edu.see.notation import formula
 from tinygrad_edu.three_layer import BIASES, WEIGHTS, worked_example
-from tinygrad_edu.value import Value, topological_order
+from tinygrad_edu.engine.value import Value, topological_order
 
 ENGINE = "compiled" if COMPILED else "interpreted"
 PROGRAM = "tinygrad-edu"

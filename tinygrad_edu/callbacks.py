@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinygrad_edu import files
-from tinygrad_edu.checks import is_number, whole
-from tinygrad_edu.module import Module, named_parts, read_saved
+from tinygrad_edu._common.checks import is_number, whole
+from tinygrad_edu._module import Module, named_parts, read_saved
 from tinygrad_edu.optim import Optimizer
-from tinygrad_edu.value import Value
+from tinygrad_edu.engine.value import Value
 
 
 class History(dict[str, list[float]]):

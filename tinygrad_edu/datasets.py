@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tinygrad_edu.checks import is_number
-from tinygrad_edu.names import look_up
-from tinygrad_edu.op import as_float
+from tinygrad_edu._common.checks import is_number
+from tinygrad_edu._common.names import look_up
+from tinygrad_edu.engine.op import as_float
 
 Row = list[float]
 Target = float | Row

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinygrad_edu import ops
-from tinygrad_edu.value import Value
+from tinygrad_edu.engine.value import Value
 
 
 def half_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:

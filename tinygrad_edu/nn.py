@@ -16,12 +16,12 @@ from collections.abc import Callable, Sequence, Sized
 from typing import Any, Literal, SupportsFloat
 
 from tinygrad_edu import ops
-from tinygrad_edu.checks import whole
-from tinygrad_edu.files import read_json
-from tinygrad_edu.module import Module
-from tinygrad_edu.names import UnknownNameError, look_up
-from tinygrad_edu.op import TABLE, Family
-from tinygrad_edu.value import Value
+from tinygrad_edu._common.checks import whole
+from tinygrad_edu._common.files import read_json
+from tinygrad_edu._module import Module
+from tinygrad_edu._common.names import UnknownNameError, look_up
+from tinygrad_edu.engine.op import TABLE, Family
+from tinygrad_edu.engine.value import Value
 
 __all__ = ["ACTIVATIONS", "INITIALISERS", "MLP", "Layer", "Module", "Neuron", "load_mlp"]
 

@@ -13,8 +13,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from tinygrad_edu.checks import is_number
-from tinygrad_edu.value import Value
+from tinygrad_edu._common.checks import is_number
+from tinygrad_edu.engine.value import Value
 
 Schedule = Callable[[int], float]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tinygrad_edu.datasets import Dataset
 from tinygrad_edu.losses import as_list
-from tinygrad_edu.module import Module
+from tinygrad_edu._module import Module
 from tinygrad_edu.train import Examples, predicted_class, target_class
 
 try:

@@ -11,8 +11,8 @@ There is one bias per layer: b1 feeds both hidden neurons, b2 both output neuron
 
 from collections.abc import Iterator, Mapping
 
-from tinygrad_edu.names import UnknownNameError
-from tinygrad_edu.value import Value
+from tinygrad_edu._common.names import UnknownNameError
+from tinygrad_edu.engine.value import Value
 
 WEIGHTS = {"w1": 0.15, "w2": 0.20, "w3": 0.25, "w4": 0.30, "w5": 0.40, "w6": 0.45, "w7": 0.50, "w8": 0.55}
 BIASES = {"b1": 0.35, "b2": 0.60}

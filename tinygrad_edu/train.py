@@ -17,15 +17,15 @@ from typing import Any
 
 from tinygrad_edu import ops
 from tinygrad_edu.callbacks import Callback, Checkpoint, History, Training
-from tinygrad_edu.checks import whole
+from tinygrad_edu._common.checks import whole
 from tinygrad_edu.datasets import split
 from tinygrad_edu.losses import LOSSES, as_list
-from tinygrad_edu.module import Module
-from tinygrad_edu.names import look_up
-from tinygrad_edu.notation import formula
-from tinygrad_edu.op import DomainError, as_float
+from tinygrad_edu._module import Module
+from tinygrad_edu._common.names import look_up
+from tinygrad_edu.see.notation import formula
+from tinygrad_edu.engine.op import DomainError, as_float
 from tinygrad_edu.optim import OPTIMIZERS, Optimizer
-from tinygrad_edu.value import Value, topological_order
+from tinygrad_edu.engine.value import Value, topological_order
 
 Examples = Sequence[tuple[Any, Any]]
 Loss = Callable[[Any, Any], Value]

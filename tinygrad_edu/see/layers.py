@@ -5,10 +5,10 @@ from collections.abc import Collection
 from functools import cached_property
 from math import hypot
 
-from tinygrad_edu.derivation import Equation, Section, Writer
-from tinygrad_edu.graph import Edge, Graph
-from tinygrad_edu.term import one_line
-from tinygrad_edu.value import Value
+from tinygrad_edu.see.explain.derivation import Equation, Section, Writer
+from tinygrad_edu.see.graph import Edge, Graph
+from tinygrad_edu.see.term import one_line
+from tinygrad_edu.engine.value import Value
 
 COARSEST = 2
 
@@ -61,7 +61,7 @@ class LayerGraph:
     without a label together, and 2 takes all others together.
 
     >>> from tinygrad_edu import worked_example
-    >>> from tinygrad_edu.graph import fold
+    >>> from tinygrad_edu.see.graph import fold
     >>> layers = LayerGraph(fold(worked_example()["E_total"], "layer"))
     >>> [layer.name for layer in layers.nodes]
     ['target_o', 'i', 'out_h', 'out_o', 'E_total']

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, overload
 
 from tinygrad_edu import ops
-from tinygrad_edu.value import Value, topological_order
+from tinygrad_edu.engine.value import Value, topological_order
 
 
 @overload

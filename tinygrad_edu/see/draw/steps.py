@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from tinygrad_edu.draw.dot import digits, span, subscripted
-from tinygrad_edu.graph import Edge, Graph
-from tinygrad_edu.layers import Layer, LayerEdge, LayerGraph
-from tinygrad_edu.notation import Names, formula
-from tinygrad_edu.term import PRODUCT, SIGN, Term
-from tinygrad_edu.value import Value
+from tinygrad_edu.see.draw.dot import digits, span, subscripted
+from tinygrad_edu.see.graph import Edge, Graph
+from tinygrad_edu.see.layers import Layer, LayerEdge, LayerGraph
+from tinygrad_edu.see.notation import Names, formula
+from tinygrad_edu.see.term import PRODUCT, SIGN, Term
+from tinygrad_edu.engine.value import Value
 
 LONGEST_EQUATION = 120  # characters; of a longer one the numbers are left out, and then the formula
 

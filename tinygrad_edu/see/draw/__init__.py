@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from tinygrad_edu.draw import dot, render
-from tinygrad_edu.draw.view import is_crowded, layer_view, view
-from tinygrad_edu.graph import DETAILS, Detail, Graph, first_stale, fold
-from tinygrad_edu.layers import COARSEST, LayerGraph
-from tinygrad_edu.notation import written
-from tinygrad_edu.term import one_line
-from tinygrad_edu.value import Value
+from tinygrad_edu.see.draw import dot, render
+from tinygrad_edu.see.draw.view import is_crowded, layer_view, view
+from tinygrad_edu.see.graph import DETAILS, Detail, Graph, first_stale, fold
+from tinygrad_edu.see.layers import COARSEST, LayerGraph
+from tinygrad_edu.see.notation import written
+from tinygrad_edu.see.term import one_line
+from tinygrad_edu.engine.value import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ class Drawing:
             OSError: if the folder is missing or cannot be written.
             NoEngineError: if a package is missing; the message says what to install.
         """
-        from tinygrad_edu.draw import images
+        from tinygrad_edu.see.draw import images
 
         formats = {
             ".svg": lambda: render.svg_file(self.svg),
@@ -97,7 +97,7 @@ class DotDrawing(Drawing):
         Raises:
             ValueError, OSError, NoEngineError: as ``save`` does; nothing is written then.
         """
-        from tinygrad_edu.files import write_whole
+        from tinygrad_edu._common.files import write_whole
 
         picture = self.save(f"{os.fspath(filename)}.{format or self.format}")
         if not cleanup:

@@ -11,7 +11,7 @@ class UnknownNameError(KeyError):
 
     >>> raise UnknownNameError("weight", "w9", ["w5", "w6", "b1"])
     Traceback (most recent call last):
-    tinygrad_edu.names.UnknownNameError: there is no weight 'w9': did you mean w6 or w5?
+    tinygrad_edu._common.names.UnknownNameError: there is no weight 'w9': did you mean w6 or w5?
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
@@ -45,7 +45,7 @@ def look_up(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:
 
     >>> look_up("colour", "blu", {"red": 1, "blue": 2})
     Traceback (most recent call last):
-    tinygrad_edu.names.UnknownNameError: there is no colour 'blu': did you mean blue?
+    tinygrad_edu._common.names.UnknownNameError: there is no colour 'blu': did you mean blue?
     """
     if not isinstance(name, str):
         some = ", ".join(map(repr, [*table][:3]))

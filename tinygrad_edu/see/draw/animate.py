@@ -13,13 +13,13 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_edu.draw import dot, render, theme
-from tinygrad_edu.draw.steps import LayerStep, Step, layer_steps_of, steps_of
-from tinygrad_edu.draw.view import is_crowded, layer_view, view
-from tinygrad_edu.graph import Detail, Edge, Graph, expect_current, fold
-from tinygrad_edu.layers import Layer, LayerEdge, LayerGraph
-from tinygrad_edu.term import partial
-from tinygrad_edu.value import Value, topological_order
+from tinygrad_edu.see.draw import dot, render, theme
+from tinygrad_edu.see.draw.steps import LayerStep, Step, layer_steps_of, steps_of
+from tinygrad_edu.see.draw.view import is_crowded, layer_view, view
+from tinygrad_edu.see.graph import Detail, Edge, Graph, expect_current, fold
+from tinygrad_edu.see.layers import Layer, LayerEdge, LayerGraph
+from tinygrad_edu.see.term import partial
+from tinygrad_edu.engine.value import Value, topological_order
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +102,7 @@ class Animation:
             OSError: if the folder is missing or cannot be written.
             NoEngineError: if a package is missing; the message says what to install.
         """
-        from tinygrad_edu.draw import images
+        from tinygrad_edu.see.draw import images
 
         def gif() -> bytes:
             frames = [self.frame(step) for step in range(len(self.steps) + 1)]

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from tinygrad_edu import ops
-from tinygrad_edu.graph import Edge, Graph
-from tinygrad_edu.notation import number, written
-from tinygrad_edu.term import partial
-from tinygrad_edu.value import Value
+from tinygrad_edu.see.graph import Edge, Graph
+from tinygrad_edu.see.notation import number, written
+from tinygrad_edu.see.term import partial
+from tinygrad_edu.engine.value import Value
 
 SMALL = 0.05  # a fifth of the steepest slope of a sigmoid, a twentieth of a tanh's
 
@@ -22,7 +22,7 @@ def reasons(graph: Graph, wrt: Value, steps: Iterable[Edge]) -> list[str]:
         steps: the edges on the ways from it to the root.
 
     >>> from tinygrad_edu import Value
-    >>> from tinygrad_edu.graph import fold
+    >>> from tinygrad_edu.see.graph import fold
     >>> x = Value(8.0, "x")
     >>> out = x.sigmoid()
     >>> out.label = "out"

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tinygrad_edu import notation
-from tinygrad_edu.graph import Edge
-from tinygrad_edu.term import ATOM, SIGN, Term, named, partial
-from tinygrad_edu.value import Value
+from tinygrad_edu.see.graph import Edge
+from tinygrad_edu.see.term import ATOM, SIGN, Term, named, partial
+from tinygrad_edu.engine.value import Value
 
 COLUMNS = 80
 NARROWEST = 40  # of a right side; where a left side leaves less room, the right one begins below it

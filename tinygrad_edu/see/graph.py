@@ -8,10 +8,10 @@ from itertools import count
 from operator import itemgetter
 from typing import Any, Literal, get_args
 
-from tinygrad_edu.gradient import adjoints, expect_values, numeric_slopes, symbolic_slopes
-from tinygrad_edu.notation import Names, number, written
-from tinygrad_edu.term import Term, one_line
-from tinygrad_edu.value import Value, topological_order
+from tinygrad_edu.engine.gradient import adjoints, expect_values, numeric_slopes, symbolic_slopes
+from tinygrad_edu.see.notation import Names, number, written
+from tinygrad_edu.see.term import Term, one_line
+from tinygrad_edu.engine.value import Value, topological_order
 
 Detail = Literal["ops", "named", "neuron", "layer"]
 DETAILS = get_args(Detail)

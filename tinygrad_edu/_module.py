@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, SupportsFloat
 
 from tinygrad_edu import files
-from tinygrad_edu.op import as_float
-from tinygrad_edu.value import Value
+from tinygrad_edu.engine.op import as_float
+from tinygrad_edu.engine.value import Value
 
 
 class Module:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_edu import callbacks, datasets, files, train
-from tinygrad_edu.checks import whole
+from tinygrad_edu._common.checks import whole
 from tinygrad_edu.datasets import Dataset
-from tinygrad_edu.names import look_up
+from tinygrad_edu._common.names import look_up
 from tinygrad_edu.nn import MLP
 from tinygrad_edu.optim import OPTIMIZERS
 

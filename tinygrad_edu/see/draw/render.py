@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from tinygrad_edu.draw import theme
+from tinygrad_edu.see.draw import theme
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +83,7 @@ def save(path: str | os.PathLike[str], formats: Mapping[str, Callable[[], bytes]
     """
     from pathlib import Path  # here and not above: these take a while to import
 
-    from tinygrad_edu.files import write_whole
+    from tinygrad_edu._common.files import write_whole
 
     path = Path(path)
     suffix = path.suffix.lower()

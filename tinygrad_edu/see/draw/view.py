@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from tinygrad_edu.draw.dot import Line, Node, digits, span, subscripted
-from tinygrad_edu.graph import Edge, Graph
-from tinygrad_edu.layers import LayerEdge, LayerGraph
-from tinygrad_edu.notation import written
-from tinygrad_edu.term import ATOM, PRODUCT, SIGN, Term, one_line, partial
-from tinygrad_edu.value import Value
+from tinygrad_edu.see.draw.dot import Line, Node, digits, span, subscripted
+from tinygrad_edu.see.graph import Edge, Graph
+from tinygrad_edu.see.layers import LayerEdge, LayerGraph
+from tinygrad_edu.see.notation import written
+from tinygrad_edu.see.term import ATOM, PRODUCT, SIGN, Term, one_line, partial
+from tinygrad_edu.engine.value import Value
 
 MOST_PATHS = 4  # as many are multiplied out beside a parameter; of more, only the sum is shown
 # A formula stands on an edge between neurons if it comes from few operations and is short.

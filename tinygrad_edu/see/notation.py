@@ -4,9 +4,9 @@ import math
 import re
 from collections.abc import Mapping
 
-from tinygrad_edu.op import Op
-from tinygrad_edu.term import ATOM, PRODUCT, SIGN, Term, named, one_line
-from tinygrad_edu.value import Value, topological_order
+from tinygrad_edu.engine.op import Op
+from tinygrad_edu.see.term import ATOM, PRODUCT, SIGN, Term, named, one_line
+from tinygrad_edu.engine.value import Value, topological_order
 
 Names = Mapping[Value, str]
 NO_NAMES: Names = {}

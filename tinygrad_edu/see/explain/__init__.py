@@ -6,14 +6,14 @@ from math import prod
 from typing import Any
 
 from tinygrad_edu import derivation
-from tinygrad_edu.checks import is_number
-from tinygrad_edu.derivation import Equation, Section, Writer
-from tinygrad_edu.gradient import expect_values
-from tinygrad_edu.graph import Detail, Edge, Graph, expect_current, fold, natural_detail
-from tinygrad_edu.layers import LayerGraph, layer_sections
-from tinygrad_edu.reasons import reasons
-from tinygrad_edu.term import one_line
-from tinygrad_edu.value import Value, topological_order
+from tinygrad_edu._common.checks import is_number
+from tinygrad_edu.see.explain.derivation import Equation, Section, Writer
+from tinygrad_edu.engine.gradient import expect_values
+from tinygrad_edu.see.graph import Detail, Edge, Graph, expect_current, fold, natural_detail
+from tinygrad_edu.see.layers import LayerGraph, layer_sections
+from tinygrad_edu.see.explain.reasons import reasons
+from tinygrad_edu.see.term import one_line
+from tinygrad_edu.engine.value import Value, topological_order
 
 MOST_PATHS = 8  # more are not written out one by one; the three largest are
 MOST_EQUATIONS = 60  # in one section

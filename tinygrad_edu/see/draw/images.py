@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from tinygrad_edu.draw import theme
-from tinygrad_edu.draw.render import NoEngineError
+from tinygrad_edu.see.draw import theme
+from tinygrad_edu.see.draw.render import NoEngineError
 
 FONT = "Arimo"
 GIF_SECONDS = 0.02, 655.35  # the format counts hundredths in 16 bits, and browsers play 0.01 as 0.1

@@ -15,10 +15,10 @@ from keyword import iskeyword
 from typing import Any, NamedTuple, NoReturn, SupportsFloat, TypeVar
 
 from tinygrad_edu import ops
-from tinygrad_edu.names import UnknownNameError
-from tinygrad_edu.op import TABLE, Family, Op, Reduction
-from tinygrad_edu.term import POWER, SUM
-from tinygrad_edu.value import Value
+from tinygrad_edu._common.names import UnknownNameError
+from tinygrad_edu.engine.op import TABLE, Family, Op, Reduction
+from tinygrad_edu.see.term import POWER, SUM
+from tinygrad_edu.engine.value import Value
 
 LONGEST = 10_000  # characters
 DEEPEST = 60  # brackets, signs and powers inside each other: five nested calls each, of Python's 1,000
@@ -75,7 +75,7 @@ def parse(text: str, at: Mapping[str, SupportsFloat]) -> Value:
     0.125
     >>> parse("2*tahn(w)", {"w": 0.5})
     Traceback (most recent call last):
-    tinygrad_edu.expression.ExpressionError: column 3: there is no function 'tahn': did you mean tan or tanh?
+    tinygrad_edu.commands.expression.ExpressionError: column 3: there is no function 'tahn': did you mean tan or tanh?
     """
     reader = _Reader(text, at)
     result = reader.statement()

@@ -1,0 +1,11 @@
+"""Text that comes from a user and is shown in a line."""
+
+
+def one_line(label: str) -> str:
+    r"""Return a label as it may stand in a line of text: at most 40 characters, none that moves a cursor.
+
+    >>> one_line("net\nh1"), one_line("\x1b[31m"), len(one_line("x" * 10_000))
+    ('net h1', '�[31m', 40)
+    """
+    text = "".join([c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(label.split())])
+    return text if len(text) <= 40 else text[:39] + "…"

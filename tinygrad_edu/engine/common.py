@@ -1,0 +1,112 @@
+"""What a Value answers besides arithmetic and its passes. Both engines inherit it, so both answer the same."""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from tinygrad_edu.engine.errors import as_float
+from tinygrad_edu.engine.op import Op
+
+
+class Common:
+    """The base class of ``Value`` in both engines: comparison, text, copies, and the lecture's closures."""
+
+    __slots__ = ()
+
+    # --- What the engine gives ---
+
+    data: float
+    grad: float
+    label: str
+    op: Op | None
+    args: "tuple[Any, ...]"
+    slopes: tuple[float, ...]
+    is_constant: bool
+
+    # --- Comparison and text ---
+
+    def __lt__(self, other: Any) -> bool:
+        return self.data < (other.data if isinstance(other, Common) else as_float(other))
+
+    def __le__(self, other: Any) -> bool:
+        return self.data <= (other.data if isinstance(other, Common) else as_float(other))
+
+    def __gt__(self, other: Any) -> bool:
+        return self.data > (other.data if isinstance(other, Common) else as_float(other))
+
+    def __ge__(self, other: Any) -> bool:
+        return self.data >= (other.data if isinstance(other, Common) else as_float(other))
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={self.data!r}, grad={self.grad!r}{label})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec) if spec else repr(self)
+
+    # --- A Value is not a float: a function of floats would lose the gradient without a word ---
+
+    def __float__(self) -> NoReturn:
+        raise TypeError(
+            "a float would lose the gradient: use the function of tinygrad_edu or the method, as in v.exp(), "
+            "or v.data for the number alone"
+        )
+
+    __int__ = __complex__ = __float__
+
+    def __round__(self, ndigits: int | None = None) -> NoReturn:
+        raise TypeError("use tinygrad_edu.round(v), which has slope 0, or round(v.data, …) for the number alone")
+
+    def __floor__(self) -> NoReturn:
+        raise TypeError("use tinygrad_edu.floor(v), which has slope 0, or math.floor(v.data) for the number alone")
+
+    def __ceil__(self) -> NoReturn:
+        raise TypeError("use tinygrad_edu.ceil(v), which has slope 0, or math.ceil(v.data) for the number alone")
+
+    __trunc__ = __floor__
+
+    def __floordiv__(self, other: Any) -> NoReturn:
+        raise TypeError("// is not differentiable: use tinygrad_edu.floor(x / y), or // of .data")
+
+    def __mod__(self, other: Any) -> NoReturn:
+        raise TypeError("% is not differentiable: use x - y*tinygrad_edu.floor(x / y), or % of .data")
+
+    __rfloordiv__ = __floordiv__
+    __rmod__ = __divmod__ = __rdivmod__ = __mod__
+
+    # --- Copies and pickles, of graphs of any depth ---
+
+    def __reduce__(self) -> Any:
+        from tinygrad_edu.engine import copies
+
+        return copies.reduce(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        from tinygrad_edu.engine import copies
+
+        return copies.deepcopy(self, memo)
+
+    # --- What code written for micrograd, and for the lecture that builds it, reads and assigns ---
+
+    @property
+    def _prev(self) -> "tuple[Any, ...]":
+        return self.args
+
+    @property
+    def _op(self) -> str:
+        from tinygrad_edu.engine import lecture
+
+        return lecture.symbol(self.op)
+
+    @property
+    def _backward(self) -> Callable[[], None]:
+        from tinygrad_edu.engine import lecture
+
+        return lambda: lecture.pass_on(self)
+
+    @_backward.setter
+    def _backward(self, closure: Callable[[], None]) -> None:
+        from tinygrad_edu.engine import lecture
+
+        lecture.assign(self, closure)
+
+

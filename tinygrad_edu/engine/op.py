@@ -1,0 +1,179 @@
+"""What an operation is: a name, its value, and one local derivative per argument."""
+
+import math
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import Any
+from weakref import WeakValueDictionary
+
+from tinygrad_edu.engine import limits
+from tinygrad_edu.engine.errors import as_float
+
+TABLE: "dict[str, Op]" = {}
+"""Every operation by name: those of :mod:`tinygrad_edu.engine.rules`, and a user's own."""
+
+
+class Op:
+    """One operation. Called with numbers it gives a number, called with Values a new Value.
+
+    Attributes:
+        name: its name in the table, and of the function and the method of ``Value``.
+        value: computes the result from float arguments.
+        slopes: gives one local derivative per argument, from the result and the arguments.
+        arity: how many arguments it takes, or how many lists.
+        over_lists: whether its arguments are lists, as those of ``sum`` and ``dot`` are.
+        parameters: fixed numbers that belong to the operation, as the 3 of ``x ** 3`` does. They are no
+            arguments, so they have no local derivative and no edge in the graph.
+        selects: whether a local derivative of 0 means that a branch was not taken.
+        written: value and slopes as they were declared: of an operation over lists, they take lists.
+
+    >>> from tinygrad_edu.engine.rules import mul, power
+    >>> mul(3.0, 4.0), mul.slopes(12.0, 3.0, 4.0)
+    (12.0, (4.0, 3.0))
+    >>> power(-2.0, 3), power.of(3.0).slopes(-8.0, -2.0)
+    (-8.0, (12.0,))
+    """
+
+    def __init__(
+        self,
+        name: str,
+        value: Callable[..., Any],
+        slopes: Callable[..., Any],
+        over_lists: bool = False,
+        selects: bool = False,
+    ) -> None:
+        code = slopes.__code__  # of z, the arguments, and after a star the parameters
+        self.name, self.over_lists, self.selects = name, over_lists, selects
+        self.written = value, slopes
+        self.value, self.slopes = value, slopes
+        self.arity = code.co_argcount - 1
+        self.parameters: dict[str, float] = {}
+        self._takes = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+        self._defaults = slopes.__kwdefaults__ or {}
+        self._members: WeakValueDictionary[tuple[str, ...], Op] = WeakValueDictionary()
+        if over_lists:
+            self.value = lambda *numbers: value(*self.lists(numbers))
+            self.slopes = lambda z, *numbers: tuple(chain(*slopes(z, *self.lists(numbers))))
+
+    def lists(self, row: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """Return the arguments of an operation over lists, which a Value keeps in one row, as its lists."""
+        length = len(row) // self.arity
+        return [row[i * length : (i + 1) * length] for i in range(self.arity)]
+
+    def of(self, *parameters: float) -> "Op":
+        """Return the operation with these parameters, the same object while one of it lives."""
+        numbers = [as_float(number) + 0.0 for number in parameters]  # -0.0 becomes 0.0
+        key = tuple(map(repr, numbers))
+        member = self._members.get(key)
+        if member is None:
+            value, slopes = self.written
+            given = dict(zip(self._takes, numbers, strict=True))
+            member = Op(self.name, value, slopes, selects=self.selects)
+            member.parameters = given
+            member.value = lambda *xs: value(*xs, **given)
+            member.slopes = lambda z, *xs: slopes(z, *xs, **given)
+            self._members[key] = member
+        return member
+
+    def __call__(self, *args: Any, **parameters: Any) -> Any:
+        """Apply the operation to numbers (giving a float) or to Values (giving a Value).
+
+        Parameters follow the arguments, or are given by name: ``leaky_relu(x, negative_slope=0.2)``.
+
+        Raises:
+            TypeError: for a wrong number of arguments.
+            ValueError: if two lists differ in length.
+            DomainError: where the operation has no value.
+        """
+        op: Op = self
+        if self._takes and not self.parameters:
+            op, args = self._with_parameters(args, parameters)
+        elif len(args) != self.arity or parameters:
+            raise self._mistake(args, parameters)
+        if self.over_lists:
+            args = self._row(args)
+        for arg in args:
+            if type(arg) is not float and hasattr(type(arg), "_record"):
+                return arg._record(op, args)
+        return op.number(*args)
+
+    def _with_parameters(self, args: tuple[Any, ...], named: dict[str, Any]) -> "tuple[Op, tuple[Any, ...]]":
+        parameters = self._defaults | dict(zip(self._takes, args[self.arity :], strict=False)) | named
+        if {*parameters} != {*self._takes} or not self.arity <= len(args) <= self.arity + len(self._takes):
+            raise self._mistake(args, named)
+        for name, number in parameters.items():
+            if hasattr(type(number), "_record"):
+                advice = ": pow(x, y) takes two Values" if self.name == "power" else ""
+                raise TypeError(f"{name} of {self.name} is a plain number, not a Value{advice}")
+        return self.of(*[parameters[name] for name in self._takes]), args[: self.arity]
+
+    def _row(self, lists: tuple[Any, ...]) -> tuple[Any, ...]:
+        for arg in lists:
+            if not isinstance(arg, Iterable):
+                raise TypeError(f"{self.name} takes {self._arguments()}, not a {type(arg).__name__}")
+        rows = [tuple(arg) for arg in lists]
+        if len({*map(len, rows)}) > 1:
+            lengths = " and ".join(str(len(row)) for row in rows)
+            raise ValueError(f"{self.name} needs lists of one length, not {lengths}")
+        return tuple(chain(*rows))
+
+    def _arguments(self) -> str:
+        kind = "list" if self.over_lists else "argument"
+        return " and ".join([f"{self.arity} {kind}{'s' * (self.arity != 1)}", *self._takes])
+
+    def _mistake(self, args: tuple[Any, ...], named: dict[str, Any]) -> TypeError:
+        given = " and ".join([str(len(args)), *named])
+        return TypeError(f"{self.name} takes {self._arguments()}, not {given}")
+
+    def number(self, *numbers: Any) -> float:
+        """Return the result for plain numbers.
+
+        Raises:
+            DomainError: where the operation has no value.
+        """
+        try:
+            z = self.value(*numbers)
+            if type(z) is float and math.isfinite(z):
+                return z
+        except (ArithmeticError, ValueError, TypeError):
+            pass  # what is unusual is computed again, step by step
+        return limits.value(self, [as_float(number) for number in numbers])
+
+    def compute(self, numbers: list[float], values: tuple[Any, ...] = ()) -> tuple[float, tuple[float, ...]]:
+        """Return the result and the local derivatives for floats, those of ``values`` if they are Values.
+
+        Raises:
+            DomainError: where the operation has no value.
+        """
+        try:
+            z = self.value(*numbers)
+            slopes = self.slopes(z, *numbers)
+            if type(z) is float and math.isfinite(z + math.fsum(slopes)):
+                return z, slopes
+        except (ArithmeticError, ValueError):
+            pass
+        return limits.value(self, numbers, values), limits.slopes(self, numbers, values)
+
+    def __reduce__(self) -> Any:
+        # The rules are lambdas; a copy or a pickle refers to the one entry of the table instead.
+        return find, (self.name, *self.parameters.values())
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+
+def find(name: str, *parameters: float) -> Op:
+    """Return the operation of the table with this name and these parameters."""
+    return TABLE[name].of(*parameters) if parameters else TABLE[name]
+
+
+def declare(op: Op) -> Op:
+    """Enter an operation in the table.
+
+    Raises:
+        ValueError: if the table has one of this name.
+    """
+    if op.name in TABLE:
+        raise ValueError(f"there is an operation {op.name!r} already: give yours another name")
+    TABLE[op.name] = op
+    return op

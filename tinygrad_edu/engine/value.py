@@ -1,0 +1,325 @@
+"""``Value``: a number that remembers how it was computed, and the backward pass over what it remembers."""
+
+import os
+from collections.abc import Callable, Iterable
+from itertools import count
+from math import copysign, isfinite, nan
+from operator import attrgetter
+from typing import Any, SupportsFloat
+
+from tinygrad_edu.engine import limits, rules
+from tinygrad_edu.engine.common import Common
+from tinygrad_edu.engine.errors import as_float, as_text, stale_error
+from tinygrad_edu.engine.lecture import Closure
+from tinygrad_edu.engine.op import TABLE, Op
+
+_tick = count(1).__next__  # numbers the Values as they are made; assignments take a number too
+
+
+class Value(Common):
+    """A number that records the operations applied to it, so that derivatives can be computed.
+
+    Args:
+        data: an int, float, bool, Fraction, Decimal or NumPy scalar; kept as a float.
+        children: the Values that it was computed from, where its ``_backward`` is assigned afterwards, as
+            in Karpathy's lecture; or the label.
+        op: the name of the operation then.
+        label: the name that pictures and explanations use.
+
+    Attributes:
+        data: the number. After assigning to it, call ``forward()`` on a result that depends on it.
+        grad: the derivative of the root of ``backward()`` with respect to this Value; 0.0 before.
+        label: the name, "" for none.
+        group: the part of a network that it belongs to, None for none.
+        op: the operation that made this Value, None for a leaf.
+        args: the Values that it was made from, in order; ``x * x`` has two.
+        slopes: the local derivative along each of ``args``, as it was when the Value was last computed.
+        is_constant: whether it is a plain number from an expression, such as the 2 of ``2 * x``.
+
+    ``==`` asks whether two are the same object, as for any object that is hashed; ``<`` and ``>`` compare
+    the numbers.
+
+    Raises:
+        TypeError: if ``data`` is not a real number, or ``label`` not text.
+
+    >>> x = Value(3.0, label="x")
+    >>> y = x * x + 2
+    >>> y.backward()
+    >>> y.data, x.grad
+    (11.0, 6.0)
+    """
+
+    __slots__ = (
+        "__dict__", "__weakref__", "_args", "_data", "_label", "_maker", "_serial", "_slopes", "_stamp", "grad",
+        "group", "is_constant",
+    )  # fmt: skip
+
+    _last_assignment = 0
+    """When a number was last assigned or computed anew."""
+
+    def __init__(
+        self, data: SupportsFloat, children: "Iterable[Value] | str | None" = (), op: str = "", label: str | None = ""
+    ) -> None:
+        args: tuple[Value, ...] = ()
+        if isinstance(children, str):
+            label = children
+        elif children:
+            args = tuple(children)
+        self._data = as_float(data)
+        self._maker: Op | None = Closure(op or "custom", len(args)) if args else None
+        self._args = args
+        self._slopes: tuple[float, ...] = (nan,) * len(args)  # until _backward is assigned
+        self._label = as_text(label)
+        self._serial = self._stamp = _tick()
+        self.grad = 0.0
+        self.group: Any = None
+        self.is_constant = False
+
+    op = property(attrgetter("_maker"), doc="The operation that made this Value, None for a leaf.")
+    args = property(attrgetter("_args"), doc="The Values that it was made from, in order.")
+    slopes = property(attrgetter("_slopes"), doc="The local derivative along each of ``args``.")
+
+    @property
+    def data(self) -> float:
+        """The number."""
+        return self._data
+
+    @data.setter
+    def data(self, number: SupportsFloat) -> None:
+        number, before = as_float(number), self._data
+        if number != before or copysign(1.0, number) != copysign(1.0, before):
+            self._data = number
+            self._stamp = Value._last_assignment = _tick()
+
+    @property
+    def label(self) -> str:
+        """The name that pictures and explanations use, "" for none."""
+        return self._label
+
+    @label.setter
+    def label(self, name: str | None) -> None:
+        self._label = as_text(name)
+
+    # --- Making Values ---
+
+    @staticmethod
+    def _record(op: Op, args: Iterable[Any]) -> "Value":
+        """Return the Value that an operation makes of Values and numbers."""
+        args = tuple([arg if isinstance(arg, Value) else _constant(arg) for arg in args])
+        return _node(op, args, *op.compute([arg._data for arg in args], args))
+
+    def __add__(self, other: Any) -> "Value":
+        return _binary(rules.add, self, other)
+
+    def __radd__(self, other: Any) -> "Value":
+        return _binary(rules.add, other, self)
+
+    def __sub__(self, other: Any) -> "Value":
+        return _binary(rules.sub, self, other)
+
+    def __rsub__(self, other: Any) -> "Value":
+        return _binary(rules.sub, other, self)
+
+    def __mul__(self, other: Any) -> "Value":
+        return _binary(rules.mul, self, other)
+
+    def __rmul__(self, other: Any) -> "Value":
+        return _binary(rules.mul, other, self)
+
+    def __truediv__(self, other: Any) -> "Value":
+        return _binary(rules.div, self, other)
+
+    def __rtruediv__(self, other: Any) -> "Value":
+        return _binary(rules.div, other, self)
+
+    def __pow__(self, exponent: Any) -> "Value":
+        if isinstance(exponent, Value) or _broadcasts(exponent):
+            return _binary(rules.pow, self, exponent)
+        return self._record(rules.power.of(exponent), (self,))
+
+    def __rpow__(self, base: Any) -> "Value":
+        return _binary(rules.pow, base, self)
+
+    def __neg__(self) -> "Value":
+        return self._record(rules.neg, (self,))
+
+    def __pos__(self) -> "Value":
+        return self
+
+    def __abs__(self) -> "Value":
+        return self._record(rules.abs, (self,))
+
+    # --- The passes over the graph ---
+
+    def backward(self) -> None:
+        """Compute the derivative of this Value with respect to every Value that it depends on.
+
+        Afterwards ``grad`` of each of them holds it. Inner Values start from 0 each time; leaves
+        accumulate over calls, as in PyTorch, until ``zero_grad()``. If it raises, no ``grad`` has changed.
+
+        Raises:
+            StaleError: if a number was assigned after it was used; call ``forward()`` first.
+            DomainError: if a local derivative is infinite, or a gradient too large for a float.
+
+        >>> a = Value(1.0)
+        >>> b = a + a
+        >>> (b + b).backward()
+        >>> a.grad, b.grad
+        (4.0, 2.0)
+        """
+        order = topological_order(self)
+        expect_current(order)
+        adjoint = dict.fromkeys(order, 0.0)  # the derivative of this Value with respect to each
+        adjoint[self] = 1.0
+        for value in reversed(order):
+            grad = adjoint[value]
+            for arg, slope in zip(value._args, value._slopes, strict=True):
+                adjoint[arg] += grad * slope  # the chain rule; a Value that is used twice gets the sum
+        if not all(map(isfinite, adjoint.values())):
+            adjoint |= limits.adjoints(self, order)
+        for value, grad in adjoint.items():
+            value.grad = grad if value._args else value.grad + grad
+
+    def forward(self) -> None:
+        """Recompute this Value, and all that it depends on, from the present data of the leaves.
+
+        Raises:
+            DomainError: if an operation has no value there; what comes after it keeps its old data.
+
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> x.data = 5.0
+        >>> y.forward()
+        >>> y.data
+        25.0
+        """
+        for value in topological_order(self):
+            if value._maker is not None:
+                args = value._args
+                value._data, value._slopes = value._maker.compute([arg._data for arg in args], args)
+                value._stamp = Value._last_assignment = _tick()
+
+    def zero_grad(self) -> None:
+        """Set the gradient of this Value, and of all that it depends on, to 0."""
+        for value in topological_order(self):
+            value.grad = 0.0
+
+    # --- What copies, networks and closures set ---
+
+    @classmethod
+    def _restore(
+        cls, data: float, grad: float, label: str, group: Any, is_constant: bool, op: Any, args: Any, slopes: Any
+    ) -> Any:
+        value = cls.__new__(cls)
+        value._data, value.grad, value._label, value.group = data, grad, label, group
+        value.is_constant, value._maker, value._args, value._slopes = is_constant, op, args, slopes
+        value._serial = value._stamp = _tick()
+        return value
+
+    def _become(self, op: Op, slopes: tuple[float, ...]) -> None:
+        self._maker, self._slopes = op, slopes
+
+
+def _node(op: Op | None, args: tuple[Value, ...], data: float, slopes: tuple[float, ...]) -> Value:
+    value: Value = object.__new__(Value)
+    value._data = data
+    value._maker = op
+    value._args = args
+    value._slopes = slopes
+    value._label = ""
+    value._serial = value._stamp = _tick()
+    value.grad = 0.0
+    value.group = None
+    value.is_constant = False
+    return value
+
+
+def _constant(number: Any) -> Value:
+    value = _node(None, (), as_float(number), ())
+    value.is_constant = True
+    return value
+
+
+def _broadcasts(other: Any) -> bool:
+    """Return whether ``other`` is an array, which applies an operator to each of its items itself."""
+    return not isinstance(other, float | int) and bool(getattr(other, "ndim", 0))
+
+
+def _binary(op: Op, x: Any, y: Any) -> Any:
+    if _broadcasts(x) or _broadcasts(y):
+        return NotImplemented
+    return Value._record(op, (x, y))
+
+
+def topological_order(root: Value, is_leaf: Callable[[Value], bool] | None = None) -> list[Value]:
+    """Return ``root`` and every Value that it depends on, arguments before results.
+
+    A Value is made after its arguments, so the order of making is such an order. Nothing is written on
+    the Values, and nothing recurses.
+
+    Args:
+        root: the Value to start from.
+        is_leaf: go no further below a Value (other than the root) for which this is true.
+
+    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+    >>> [value.label or value.op for value in topological_order(a * b + a)]
+    ['a', 'b', <operation mul>, <operation add>]
+    """
+    found, stack = {root}, [root]
+    while stack:
+        value = stack.pop()
+        if is_leaf is None or value is root or not is_leaf(value):
+            for arg in value._args:
+                if arg not in found:
+                    found.add(arg)
+                    stack.append(arg)
+    return sorted(found, key=_SERIAL)
+
+
+_SERIAL = attrgetter("_serial")
+
+
+def expect_current(order: list[Value]) -> None:
+    """Raise an error if a number was assigned after a Value of the graph was computed from it.
+
+    Args:
+        order: the Values of a graph, its root last.
+
+    Raises:
+        StaleError: in that case; the message says which, and to call ``forward()``.
+    """
+    for value in order:
+        if value._serial > Value._last_assignment and value._args:
+            return  # this one, and all that come after it, were made after the last assignment
+        for arg in value._args:
+            if arg._stamp > value._stamp:
+                raise stale_error(arg)
+
+
+def _method(op: Op) -> Any:
+    def method(self: Value, *args: Any, **parameters: Any) -> Value:
+        made: Value = op(self, *args, **parameters)
+        return made
+
+    method.__name__, method.__qualname__ = op.name, f"Value.{op.name}"
+    method.__doc__ = f"Return {op.name} of this Value: the operation {op.name} of the table."
+    return method
+
+
+def attach(op: Op) -> None:
+    """Make an operation a method of ``Value``: all but those over lists, and those that are operators."""
+    if not op.over_lists and not hasattr(Value, op.name):
+        setattr(Value, op.name, _method(op))
+
+
+COMPILED = False
+"""Whether the engine in C runs."""
+
+if not os.environ.get("TINYGRAD_EDU_PURE"):
+    try:
+        from tinygrad_edu.engine._engine import COMPILED, Value, expect_current, topological_order  # type: ignore
+    except ImportError:
+        pass  # the wheel for this machine is the pure one, or there was no compiler
+
+for _op in TABLE.values():
+    attach(_op)
