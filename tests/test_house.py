@@ -14,28 +14,25 @@ import tinygrad_edu
 PACKAGE = Path(tinygrad_edu.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-# A module imports only from floors below its own; the parts of a package such as draw share one.
-FLOORS = {
-    **dict.fromkeys(["engine", "term"], -1),
-    **dict.fromkeys(["checks", "files", "names", "op", "order"], 0),
-    "ops": 1,
-    "value": 2,
-    **dict.fromkeys(["datasets", "expression", "gradient", "losses", "module", "notation", "optim"], 3),
-    "three_layer": 3,
-    **dict.fromkeys(["callbacks", "graph", "nn"], 4),
-    **dict.fromkeys(["derivation", "reasons", "train"], 5),
-    **dict.fromkeys(["layers", "plots"], 6),
-    **dict.fromkeys(["draw", "explain", "train_command"], 7),
-    "__init__": 8,
-    "__main__": 9,
-}
-# The ways up: a Value shows itself as a picture in a notebook; the type of what is walked.
-UPWARDS = {("value", "draw"), ("order", "value")}
+# The rooms of the house, each above those before it. What stands at the door are the networks.
+ROOMS = ["_common", "engine", "program", "see", "the door", "commands"]
 
 
-def top(module: Path) -> str:
-    """Return the name of a module, or of the package inside tinygrad_edu that it is part of."""
-    return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def dotted(module: Path) -> str:
+    """Return the name by which a module is imported."""
+    parts = [PACKAGE.name, *module.relative_to(PACKAGE).with_suffix("").parts]
+    return ".".join(parts).removesuffix(".__init__")
+
+
+NAMES = {dotted(module): module for module in MODULES}
+
+
+def room(name: str) -> int:
+    """Return which room a module stands in, as its place in ``ROOMS``."""
+    inside = name.split(".")[1] if "." in name else ""
+    if name in (PACKAGE.name, f"{PACKAGE.name}.__main__"):
+        return len(ROOMS)  # the roof: it may import everything
+    return ROOMS.index(inside if inside in ROOMS else "the door")
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -43,13 +40,13 @@ def imported(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, "write imports in full: from tinygrad_edu.engine.rules import ..."
-            package, _, rest = (node.module or "").partition(".")
-            if package == "tinygrad_edu":
-                yield from [rest.split(".")[0]] if rest else [alias.name for alias in node.names]
-        elif isinstance(node, ast.Import):
             for alias in node.names:
-                if alias.name.split(".")[0] == "tinygrad_edu":
-                    yield (alias.name.split(".") + ["__init__"])[1]
+                inner = f"{node.module}.{alias.name}"
+                name = inner if inner in NAMES else node.module or ""
+                if name.split(".")[0] == PACKAGE.name:
+                    yield name
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE.name)
 
 
 def parse(module: Path) -> ast.Module:
@@ -61,25 +58,36 @@ every_module = pytest.mark.parametrize(
 )
 
 
-@every_module
-def test_a_module_imports_from_below_only(module: Path) -> None:
-    ours = top(module)
-    assert ours in FLOORS, "give the new module a floor"
-    for theirs in imported(parse(module)):
-        # A name that is no module, as in `from tinygrad_edu import Value`, comes from __init__.
-        floor = FLOORS.get(theirs, FLOORS["__init__"])
-        assert ours == theirs or floor < FLOORS[ours] or (ours, theirs) in UPWARDS, f"{ours} imports {theirs}"
+ARROWS = {name: set(imported(parse(module))) for name, module in NAMES.items()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_module_imports_from_its_room_and_from_rooms_below(name: str) -> None:
+    assert not [theirs for theirs in ARROWS[name] if room(theirs) > room(name)]
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    # A package's own __init__ is run before its modules whoever asks for them: no arrow of its own.
+    free = {name: {theirs for theirs in arrows if theirs in NAMES} for name, arrows in ARROWS.items()}
+    while leaves := {name for name, arrows in free.items() if not arrows}:
+        free = {name: arrows - leaves for name, arrows in free.items() if name not in leaves}
+    assert not free
 
 
 def test_the_reader_of_imports_reads_them() -> None:
     source = """
-import math, tinygrad_edu.value
-from tinygrad_edu import ops
+import math, tinygrad_edu.engine.value
+from tinygrad_edu.engine import rules
 def f():
-    from tinygrad_edu.see.draw.dot import x
+    from tinygrad_edu.engine.op import Op
     import tinygrad_edu
 """
-    assert list(imported(ast.parse(source))) == ["value", "ops", "draw", "__init__"]
+    assert [*imported(ast.parse(source))] == [
+        "tinygrad_edu.engine.value",
+        "tinygrad_edu.engine.rules",
+        "tinygrad_edu.engine.op",
+        "tinygrad_edu",
+    ]
 
 
 def test_importing_loads_the_standard_library_only() -> None:
@@ -89,8 +97,7 @@ def test_importing_loads_the_standard_library_only() -> None:
     ).stdout
     loaded = {name.split(".")[0] for name in output.split()}
     assert "tinygrad_edu" in loaded
-    compiled = {name for name in loaded if name.endswith("__mypyc")}  # what the compiled modules share
-    assert loaded - compiled - sys.stdlib_module_names == {"tinygrad_edu"}
+    assert loaded - sys.stdlib_module_names == {"tinygrad_edu"}
 
 
 def described(scope: ast.Module | ast.ClassDef, of: str) -> Iterator[tuple[str, bool]]:
@@ -121,7 +128,6 @@ def test_the_design_names_every_module() -> None:
     design = PACKAGE.parent / "docs" / "design.md"
     if not design.exists():
         pytest.skip("the documents stand beside the source only, and this is an installed package")
-    missing = [
-        top(module) for module in MODULES if f"`{top(module)}" not in design.read_text(encoding="utf-8")
-    ]
-    assert set(missing) <= {"__init__"}
+    text = design.read_text(encoding="utf-8")
+    names = {module.relative_to(PACKAGE).parts[0].removesuffix(".py") for module in MODULES}
+    assert {name for name in names - {"__init__", "_common"} if f"`{name}" not in text} == set()
