@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tinygrad_edu import worked_example
-from tinygrad_edu.three_layer import WorkedExample
+from tinygrad_edu.three_layer import WorkedExample, worked_example
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from tinygrad_edu import three_layer
+from tinygrad_edu._common.names import UnknownNameError
 from tinygrad_edu.datasets import (
     Dataset,
     circles,
@@ -17,7 +18,6 @@ from tinygrad_edu.datasets import (
     worked_pair,
     xor,
 )
-from tinygrad_edu._common.names import UnknownNameError
 
 
 def test_moons_lie_on_their_half_circles():
@@ -52,7 +52,7 @@ def test_noise_comes_from_the_seed(make):
     spread = [a - b for (p, _), (q, _) in zip(make(5000, noise=0.2), exact, strict=True)
               for a, b in zip(p, q, strict=True)]  # fmt: skip
     assert math.sqrt(sum(d * d for d in spread) / len(spread)) == pytest.approx(0.2, rel=0.03)
-    with pytest.raises(ValueError, match="at least 2 examples, not 1"):
+    with pytest.raises(ValueError, match="the number of examples is a whole number of at least 2, not 1"):
         make(1)
 
 
@@ -218,8 +218,8 @@ def test_a_data_set_shows_itself_in_a_line():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1;2\n3;4\n", "the first line holds numbers only: it is to name the columns"),
-        ("a;b\n1,5;2\n", "line 2, column 'a': '1,5' is not a number: write a point"),
+        ("1;2\n3;4\n", "the first line holds numbers only: it must name the columns"),
+        ("a;b\n1,5;2\n", "line 2, column 'a': '1,5' is not a number: write a decimal point"),
         ("a,b,a\n1,2,3\n", "two columns are named 'a'"),
         ("a,b\n1_000,2\n", "'1_000' is not a number"),
     ],

@@ -3,7 +3,7 @@
 import mpmath
 import pytest
 
-from tinygrad_edu import Value
+from tinygrad_edu import Value, topological_order
 from tinygrad_edu.losses import (
     LOSSES,
     binary_cross_entropy,
@@ -12,9 +12,12 @@ from tinygrad_edu.losses import (
     hinge,
     mean_squared_error,
 )
+from tinygrad_edu.nn import MLP
+from tinygrad_edu.see.place import Place
 
 OUTPUTS = [0.3, -1.7, 2.5]
 EXTREME = [1000.0, -1000.0, 40.0, -40.0, 0.0]
+SURE = [30.0, -3.0, -8.0]  # the loss is of the size of rounding in the logits
 
 
 def log_probability(logit, right):
@@ -36,6 +39,11 @@ DEFINITIONS = [
      lambda s, t: -sum(log_probability(a, b) for a, b in zip(s, t, strict=True)) / 5),
     (categorical_cross_entropy, OUTPUTS, 1,
      lambda s, t: -mpmath.log(mpmath.exp(s[t]) / sum(map(mpmath.exp, s)))),
+    (binary_cross_entropy, SURE, [1, 0, 0],
+     lambda s, t: -sum(log_probability(a, b) for a, b in zip(s, t, strict=True)) / 3),
+    (binary_cross_entropy, [30.0], [1], lambda s, t: -log_probability(s[0], True)),
+    (categorical_cross_entropy, SURE, 0,
+     lambda s, t: -mpmath.log(mpmath.exp(s[t]) / sum(map(mpmath.exp, s)))),
     (categorical_cross_entropy, EXTREME, 2,
      lambda s, t: -mpmath.log(mpmath.exp(s[t]) / sum(map(mpmath.exp, s)))),
 ]  # fmt: skip
@@ -53,7 +61,7 @@ def test_value_and_derivatives_equal_the_definition(loss, outputs, targets, defi
         for i, value in enumerate(values):
             up, down = ([x + sign * h * (k == i) for k, x in enumerate(exact)] for sign in (1, -1))
             slope = (definition(up, targets) - definition(down, targets)) / (2 * h)
-            assert value.grad == pytest.approx(float(slope), rel=1e-13, abs=1e-15)
+            assert value.grad == pytest.approx(float(slope), rel=1e-13, abs=1e-300)
 
 
 def test_single_outputs_need_no_list():
@@ -117,3 +125,35 @@ def test_categorical_cross_entropy_takes_probabilities():
 
 def test_the_lessons_error_has_the_lessons_name():
     assert half_squared_error([Value(0.5)], [1.0]).label == "E_total"
+
+
+def test_a_loss_says_where_in_the_network_it_belongs():
+    model = MLP(2, [3, 2], "tanh", seed=1)
+    for loss, targets in (
+        (half_squared_error, [0.5, 1.0]),
+        (mean_squared_error, [0.5, 1.0]),
+        (hinge, [1, -1]),
+    ):
+        total = loss(model([0.5, 1.0]), targets)
+        places = [value.group for value in topological_order(total) if value.group and value.group.layer > 2]
+        targets_too = [Place("target", 3, 1), Place("target", 3, 2)] if loss is not hinge else []
+        assert sorted(places) == sorted(
+            [Place("error", 3, 1), Place("error", 3, 2), Place("total", 4), *targets_too]
+        )
+        assert total.group == Place("total", 4)
+    assert categorical_cross_entropy(model([0.5, 1.0]), 1).group == Place("total", 4)
+    assert mean_squared_error(MLP(2, [1])([1, 2]), 0.5).group == Place("total", 3)
+    assert mean_squared_error([Value(0.5), Value(1.0)], [1.0, 1.0]).group is None
+
+
+def test_a_target_that_is_an_input_stays_one():
+    x = [Value(0.5, "i1")]
+    x[0].group = Place("input", 0, 1)
+    mean_squared_error(MLP(1, [1], seed=1)(x), x)
+    assert x[0].group == Place("input", 0, 1)
+
+
+def test_outputs_that_have_left_the_graph_are_refused():
+    for loss, outputs in ((mean_squared_error, 0.5), (categorical_cross_entropy, [0.5, 1.0])):
+        with pytest.raises(TypeError, match=r"a loss takes outputs that are Values, not float 0.5"):
+            loss(outputs, 0)

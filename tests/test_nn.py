@@ -8,10 +8,12 @@ import random
 
 import pytest
 
-from tinygrad_edu import Value
-from tinygrad_edu.see.graph import fold
+from tinygrad_edu import Value, topological_order
 from tinygrad_edu._common.names import UnknownNameError
-from tinygrad_edu.nn import ACTIVATIONS, INITIALISERS, MLP, Layer, Module, Neuron, load_mlp
+from tinygrad_edu.engine.op import TABLE, Op, declare
+from tinygrad_edu.engine.value import attach
+from tinygrad_edu.nn import INITIALISERS, MLP, Layer, Module, Neuron, activations, load_mlp
+from tinygrad_edu.see.place import Place
 
 numpy = pytest.importorskip("numpy", reason="the oracle multiplies matrices with numpy")
 
@@ -89,25 +91,37 @@ def test_a_weighted_sum_is_one_node():
 
 
 def test_every_one_argument_operation_is_an_activation():
-    named = {
-        "linear",
-        "relu",
-        "leaky_relu",
-        "tanh",
-        "sigmoid",
-        "softplus",
-        "gelu",
-        "sin",
-        "exp",
-        "step",
-        "abs",
-    }
-    assert named <= ACTIVATIONS.keys()
-    assert not {"add", "maximum", "dot", "sum", "power"} & ACTIVATIONS.keys()
-    for name in ACTIVATIONS.keys() - {"linear"}:
+    named = {"linear", "relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "sin", "step", "abs"}
+    assert named <= activations().keys()
+    assert not {"add", "maximum", "dot", "sum", "power", "clip", "mean"} & activations().keys()
+    for name in activations().keys() - {"linear"}:
         neuron = Neuron(1, name, bias=None)
+        x = 1.5 if name == "acosh" else 0.5
         neuron.w[0].data = 1.0
-        assert neuron([0.5]).data == getattr(Value(0.5), name)().data
+        assert neuron([x]).data == getattr(Value(x), name)().data
+
+
+def test_an_operation_of_ones_own_is_an_activation(monkeypatch):
+    with pytest.raises(UnknownNameError, match="no activation 'cube_of_mine'"):
+        Neuron(1, "cube_of_mine")
+    attach(declare(Op("cube_of_mine", lambda x: x * x * x, lambda z, x: (3.0 * x * x,))))
+    try:
+        neuron = Neuron(1, "cube_of_mine", bias=None)
+        neuron.w[0].data = 2.0
+        out = neuron([1.0])
+        out.backward()
+        assert (out.data, neuron.w[0].grad) == (8.0, 12.0)
+    finally:
+        del TABLE["cube_of_mine"], Value.cube_of_mine
+
+
+def test_micrograds_nonlin():
+    for linear in (Neuron(2, nonlin=False), Neuron(2, False), Layer(2, 1, nonlin=False).neurons[0]):
+        assert (linear.activation, linear.nonlin) == ("linear", False)
+        assert linear([1.0, 1.0]).data == linear.w[0].data + linear.w[1].data
+    for relu in (Neuron(2), Neuron(2, True), Neuron(2, nonlin=True), Layer(2, 1).neurons[0]):
+        assert (relu.activation, relu.nonlin) == ("relu", True)
+    assert Neuron(2, "tanh", nonlin=True).activation == "tanh"
 
 
 def moments(name, nin, nout):
@@ -158,19 +172,60 @@ def test_labels_are_those_of_the_worked_example():
     assert {n.b.label for n in model.layers[0].neurons} == {"b1"}
     assert {n.b.label for n in model.layers[1].neurons} == {"b2"}
     out = model([0.05, 0.10])[0]
-    names = {node.label for node in fold(out).nodes}
-    assert names == {"i1", "i2", "w1", "w2", "w3", "w4", "w5", "w6", "b1", "b2"} | {
+    nodes = [value for value in topological_order(out) if value.label]
+    assert {node.label for node in nodes} == {"i1", "i2", "w1", "w2", "w3", "w4", "w5", "w6", "b1", "b2"} | {
         "net_h1", "net_h2", "out_h1", "out_h2", "net_o1", "out_o1"
     }  # fmt: skip
-    net_o1 = next(node for node in fold(out).nodes if node.label == "net_o1")
-    assert {edge.source.label for edge in fold(out).edges if edge.target is net_o1} == {
-        "w5", "w6", "b2", "out_h1", "out_h2"
+    net_o1 = next(node for node in nodes if node.label == "net_o1")
+    below = topological_order(net_o1, is_leaf=lambda value: bool(value.label))
+    assert {value.label for value in below if value.label} == {
+        "w5", "w6", "b2", "out_h1", "out_h2", "net_o1"
     }  # fmt: skip
+
+
+def places(root):
+    return {value.label: value.group for value in topological_order(root) if value.group}
+
+
+def test_a_network_says_of_each_value_where_it_belongs():
+    model = MLP(2, [2, 2], ["sigmoid", "sigmoid"], bias="shared", seed=0)
+    assert places(model([0.05, 0.10])[1]) == {
+        "i1": Place("input", 0, 1),
+        "i2": Place("input", 0, 2),
+        "w1": Place("weight", 1, 1, 1),
+        "w2": Place("weight", 1, 1, 2),
+        "w3": Place("weight", 1, 2, 1),
+        "w4": Place("weight", 1, 2, 2),
+        "b1": Place("bias", 1, 0),
+        "net_h1": Place("net", 1, 1),
+        "net_h2": Place("net", 1, 2),
+        "out_h1": Place("out", 1, 1),
+        "out_h2": Place("out", 1, 2),
+        "w7": Place("weight", 2, 2, 1),
+        "w8": Place("weight", 2, 2, 2),
+        "b2": Place("bias", 2, 0),
+        "net_o2": Place("net", 2, 2),
+        "out_o2": Place("out", 2, 2),
+    }
+    deep = places(MLP(1, [1, 2, 1], seed=0)([1.0]))
+    assert [deep[name] for name in ("b3", "w3", "net_h2n2", "out_o1")] == [
+        Place("bias", 2, 2), Place("weight", 2, 2, 1), Place("net", 2, 2), Place("out", 3, 1)
+    ]  # fmt: skip
+
+
+def test_a_layer_and_a_neuron_by_themselves_are_the_first():
+    layer, neuron = Layer(1, 2, "tanh"), Neuron(1)
+    assert layer([1.0])[1].group == Place("out", 1, 2)
+    assert [p.group for p in layer.parameters()] == [
+        Place("weight", 1, 1, 1), Place("bias", 1, 1), Place("weight", 1, 2, 1), Place("bias", 1, 2)
+    ]  # fmt: skip
+    assert neuron([1.0]).group == Place("out", 1, 1)
+    assert [p.label for p in layer.parameters()] == ["w1", "b1", "w2", "b2"]
 
 
 def test_labels_of_several_hidden_layers_differ():
     out = MLP(1, [2, 2, 1], seed=0)([1.0])
-    names = [node.label for node in fold(out).nodes]
+    names = [value.label for value in topological_order(out) if value.label]
     assert len(names) == len(set(names))
     assert "out_h2n1" in names
 
@@ -276,7 +331,9 @@ def test_saving_and_loading_is_exact(tmp_path):
     model.save(path)
     other.load(path)
     assert other.state_dict() == model.state_dict()
-    assert json.loads(path.read_text())["model"] == repr(model)
+    assert json.loads(path.read_text())["model"] == {
+        "kind": "MLP", "inputs": 3, "layers": [4, 2], "activation": ["tanh", "linear"], "bias": "neuron"
+    }  # fmt: skip
     assert [file.name for file in tmp_path.iterdir()] == ["model.json"]
 
 
@@ -285,12 +342,37 @@ def test_a_file_of_another_model_is_refused(tmp_path):
     MLP(2, [3, 1], "tanh").save(path)
     model = MLP(2, [3, 1], "relu")
     before = model.state_dict()
-    with pytest.raises(ValueError, match=r"is of MLP\(2, .*'tanh'\), and this is MLP\(2, \[3, 1\]\)$"):
+    with pytest.raises(
+        ValueError,
+        match=r"is of another model than MLP\(2, \[3, 1\]\): "
+        r"it has activation \['tanh', 'linear'\] in place of \['relu', 'linear'\]$",
+    ):
         model.load(path)
     assert model.state_dict() == before
-    Custom().save(path)  # has no repr of its own
-    assert json.loads(path.read_text())["model"] == "Custom()"
+    Custom().save(path)  # has no structure of its own
+    assert json.loads(path.read_text())["model"] == {"kind": "Custom"}
     Custom().load(path)
+    with pytest.raises(
+        ValueError, match="it has kind 'Custom' in place of 'MLP', inputs None in place of 2, "
+    ):
+        model.load(path)
+    Layer(2, 1, bias="shared").save(path)
+    with pytest.raises(ValueError, match=r"it has bias 'shared' in place of 'neuron'$"):
+        Layer(2, 1).load(path)
+    Neuron(2, bias=None).save(path)
+    with pytest.raises(ValueError, match=r"it has bias None in place of 'neuron'$"):
+        Neuron(2).load(path)
+
+
+def test_a_repr_is_no_storage_format(tmp_path):
+    class Renamed(MLP):
+        def __repr__(self):
+            return "my network"
+
+    MLP(2, [3, 1], seed=1).save(tmp_path / "model.json")
+    twin = load_mlp(tmp_path / "model.json")
+    Renamed(2, [3, 1]).load(tmp_path / "model.json")
+    assert twin.structure() == MLP(2, [3, 1]).structure()
 
 
 def test_copies_and_pickles_are_independent():
@@ -326,8 +408,8 @@ NEURON = "layers.0.neurons.0"
         ({f"{NEURON}.b": math.inf}, f"not a finite number: {NEURON}.b"),
         ({f"{NEURON}.b": "1.5"}, f"not a finite number: {NEURON}.b"),
         ({f"{NEURON}.b": 10**400}, f"not a finite number: {NEURON}.b"),
-        ({0: 1.0}, "not known: 0"),
-        ({"extra": 1.0}, "not known: extra"),
+        ({0: 1.0}, "unknown: 0"),
+        ({"extra": 1.0}, "unknown: extra"),
         ({f"{NEURON}.b": ...}, f"missing: {NEURON}.b"),
     ],
 )
@@ -362,7 +444,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, content):
 
 def test_states_of_the_wrong_kind(tmp_path):
     path = tmp_path / "model.json"
-    path.write_text('{"model": "MLP(2, [1])", "state": [1, 2]}')
+    path.write_text(json.dumps({"model": MLP(2, [1]).structure(), "state": [1, 2]}))
     with pytest.raises(ValueError, match="the state is a dictionary of numbers by name, not list"):
         MLP(2, [1]).load(path)
 
@@ -390,6 +472,11 @@ def test_states_of_the_wrong_kind(tmp_path):
         (lambda: MLP(2, [2.5]), ValueError, "number of neurons is a whole number of at least 1, not 2.5"),
         (lambda: MLP(2, [3, 1], ["relu"]), ValueError, "2 layers need 2 activations, not 1"),
         (lambda: MLP(1, [1])(["a"]), TypeError, "a Value holds one real number"),
+        (lambda: MLP(10, [10**9]), ValueError, "of 10,000,000,000 weights is too large: .* 10,000,000"),
+        (lambda: MLP(1, [10**4] * 3), ValueError, "of 200,010,000 weights is too large"),
+        (lambda: Layer(10**5, 10**5), ValueError, "of 10,000,000,000 weights is too large"),
+        (lambda: Neuron(10**18), ValueError, "weights is too large"),
+        (lambda: MLP(2, "ab"), ValueError, "nouts lists the size of each layer"),
     ],
 )  # fmt: skip
 def test_mistakes_get_one_clear_line(make, error, message):
@@ -412,18 +499,37 @@ def test_a_saved_network_can_be_read_back(tmp_path):
     assert [out.data for out in twin([0.5, -1.0])] == [out.data for out in model([0.5, -1.0])]
 
 
+GOOD = {"kind": "MLP", "inputs": 2, "layers": [1], "activation": ["relu"], "bias": None}
+STATE = {"layers.0.neurons.0.w.0": 0.5, "layers.0.neurons.0.w.1": 0.25}
+
+
 @pytest.mark.parametrize(
-    "written",
+    ("model", "state", "message"),
     [
-        "__import__('os').getcwd()",
-        "MLP(2, [10**9 for _ in x])",
-        "Layer(2, 3)",
-        "MLP(",
-        "MLP(2, [1, 1], 'no')",
+        ("__import__('os').getcwd()", {}, 'holds no MLP, but "__import__'),
+        ("MLP(2, [1])", STATE, "holds no MLP, but 'MLP"),
+        ({"kind": "Layer"}, STATE, "holds no MLP, but 'Layer'"),
+        ({"kind": "MLP"}, STATE, "does not describe an MLP: 'inputs' is missing"),
+        (GOOD, [0.5], "holds no MLP"),
+        (GOOD, {}, "it has fewer numbers than the network has weights"),
+        (GOOD | {"layers": [10**9]}, STATE, "of 2,000,000,000 weights is too large"),
+        (GOOD | {"layers": [10**6]}, STATE, "it has fewer numbers than the network has weights"),
+        (GOOD | {"layers": [1] * 10**6}, STATE, "it has fewer numbers"),
+        (GOOD | {"layers": {"a": 1}}, STATE, "nouts lists the size of each layer"),
+        (GOOD | {"layers": "11"}, STATE, "nouts lists the size of each layer"),
+        (GOOD | {"layers": [1.5]}, STATE, "the number of neurons is a whole number of at least 1, not 1.5"),
+        (GOOD | {"inputs": "2"}, STATE, "the number of inputs is a whole number of at least 1, not '2'"),
+        (GOOD | {"activation": ["no"]}, STATE, "there is no activation 'no'"),
+        (GOOD | {"activation": 3}, STATE, "the activation is given by its name"),
+        (GOOD | {"bias": "own"}, STATE, "bias is 'neuron', None, or 'shared'"),
+        (GOOD, {"w": 1.0, "v": 2.0}, "the state does not fit MLP"),
     ],
 )
-def test_a_file_that_holds_no_network_is_refused_and_not_run(tmp_path, written):
+def test_a_file_that_holds_no_network_is_refused_and_not_run(tmp_path, model, state, message):
     path = tmp_path / "model.json"
-    path.write_text(json.dumps({"model": written, "state": {}}))
-    with pytest.raises(ValueError, match=r"model.json holds no MLP but"):
+    path.write_text(json.dumps({"model": GOOD, "state": STATE}))
+    assert load_mlp(path).state_dict() == STATE
+    path.write_text(json.dumps({"model": model, "state": state}))
+    with pytest.raises(ValueError, match=message) as caught:
         load_mlp(path)
+    assert len(str(caught.value)) < 400

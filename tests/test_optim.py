@@ -236,7 +236,7 @@ def test_a_state_of_other_options_or_damaged_is_refused():
     with pytest.raises(ValueError, match=r"SGD with \{.*'momentum': 0.9.*, and this has \{.*'momentum': 0.0"):
         SGD([w], 0.1).load_state_dict(state)
     adam = Adam([w], 0.1)
-    with pytest.raises(ValueError, match="mean_square has a negative number"):
+    with pytest.raises(ValueError, match="mean_square has a number below 0"):
         adam.load_state_dict(adam.state_dict() | {"mean_square": [-1.0]})
     adam.load_state_dict(json.loads(json.dumps(adam.state_dict())))
 

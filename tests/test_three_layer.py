@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from tinygrad_edu import gradient, worked_example
+from tinygrad_edu._common.names import UnknownNameError
+from tinygrad_edu.engine.gradient import gradient
 from tinygrad_edu.see.graph import fold
 from tinygrad_edu.see.notation import formula
-from tinygrad_edu.three_layer import BIASES, INPUTS, TARGETS, WEIGHTS, WorkedExample
+from tinygrad_edu.three_layer import BIASES, INPUTS, PLACES, TARGETS, WEIGHTS, WorkedExample, worked_example
 
 HERE = Path(__file__).parent
 SHARED = HERE.parent.parent / "shared/reference/three_layer.json"
@@ -81,7 +82,7 @@ def test_partial_derivatives(example: WorkedExample, names: str, published: floa
         ("E_o2", "0.5·(target_o2 − out_o2)²"),
     ],
 )
-def test_the_formulas_are_those_of_the_text(example: WorkedExample, name: str, written: str) -> None:
+def test_the_formulas_are_mazurs(example: WorkedExample, name: str, written: str) -> None:
     assert formula(example[name]) == written
 
 
@@ -131,3 +132,28 @@ def test_the_names(example: WorkedExample) -> None:
     assert len(example) == len(set(example)) == 25
     assert {name for name in example if example[name].label != name} == {"E_o1", "E_o2"}
     assert "w9" not in example
+
+
+def test_own_numbers() -> None:
+    own = worked_example(w1=0.9, target_o2=1, i2=0)
+    assert (own["w1"].data, own["target_o2"].data, own["i2"].data, own["w2"].data) == (0.9, 1.0, 0.0, 0.20)
+    assert own["net_h1"].data == 0.9 * 0.05 + 0.20 * 0.0 + 0.35
+    assert worked_example()["w1"].data == WEIGHTS["w1"]
+    with pytest.raises(UnknownNameError, match="no leaf in the worked example called 'net_h1'"):
+        worked_example(net_h1=1.0)
+    with pytest.raises(TypeError, match=r"convert it first, as in float\('0.9'\)"):
+        worked_example(w1="0.9")  # type: ignore[arg-type]
+
+
+def test_every_value_says_where_it_belongs(example: WorkedExample) -> None:
+    assert {name: value.group for name, value in example.items()} == PLACES
+    assert len(set(PLACES.values())) == len(PLACES) == 25
+    for name, (role, layer, neuron, source) in PLACES.items():
+        if role == "weight":
+            assert name == f"w{4 * (layer - 1) + 2 * (neuron - 1) + source}"
+        elif role == "bias":
+            assert (name, neuron) == (f"b{layer}", 0)
+        else:
+            number = "total" if role == "total" else f"{'ihoo'[layer]}{neuron}"
+            prefix = {"input": "", "error": "E_", "total": "E_"}.get(role, f"{role}_")
+            assert name == prefix + number

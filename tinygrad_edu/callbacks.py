@@ -1,7 +1,17 @@
-"""Callbacks: what ``train.fit`` calls after each epoch, to record more, to keep a checkpoint, or to stop.
+"""Callbacks: functions that ``train.fit`` calls after each epoch, to record, to save, or to stop.
 
-A callback is any function of a ``Training``; one that returns True ends it. None of those here remembers
-anything but what is in the history, so training that is resumed goes on as if it had not been interrupted.
+A callback is any function of a ``Training``; if it returns True, training ends. One with the attribute
+``runs_last = True`` is called after the others. Those here keep no state outside of the history, so
+resumed training gives the same numbers as training without an interruption.
+
+>>> from tinygrad_edu import datasets, nn, train
+>>> def small_enough(training):
+...     return training.history["loss"][-1] < 0.1
+>>> model = nn.MLP(2, [4, 1], "tanh", seed=0)
+>>> history = train.fit(model, datasets.xor(), "binary_cross_entropy", "adam", epochs=2, progress=False,
+...                     callbacks=[record_norms, small_enough])
+>>> history.stopped, "gradients of layers.0" in history
+('all epochs done', True)
 """
 
 import math
@@ -10,25 +20,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_edu import files
+from tinygrad_edu._common import files
 from tinygrad_edu._common.checks import is_number, whole
 from tinygrad_edu._module import Module, named_parts, read_saved
-from tinygrad_edu.optim import Optimizer
 from tinygrad_edu.engine.value import Value
+from tinygrad_edu.optim import Optimizer
 
 
 class History(dict[str, list[float]]):
-    """What ``fit`` measured, one number for each epoch under each name, "loss" first.
+    """What ``fit`` measured: under each name one number for each epoch, "loss" first.
 
     Attributes:
         stopped: why training ended: "all epochs done", "interrupted", or the name of a callback.
+
+    >>> history = History(loss=[0.5, 0.25])
+    >>> history.epochs, history
+    (2, <History of 2 epochs, loss 0.25>)
     """
 
     stopped = ""
 
     @property
     def epochs(self) -> int:
-        """How many epochs were completed."""
+        """The number of completed epochs."""
         return len(self.get("loss", []))
 
     def __repr__(self) -> str:
@@ -36,10 +50,10 @@ class History(dict[str, list[float]]):
         return f"<History of {self.epochs} epochs{last}>"
 
     def record(self, **numbers: float) -> None:
-        """Add the numbers of the latest epoch, the loss before others.
+        """Add the numbers of the latest epoch; the loss comes before all others.
 
         Raises:
-            ValueError: if earlier epochs lack the name: what is measured is measured from the first one on.
+            ValueError: if the history has no number of this name for each earlier epoch.
         """
         for name, number in numbers.items():
             earlier = len(self.get(name, []))
@@ -51,14 +65,20 @@ class History(dict[str, list[float]]):
             self.setdefault(name, []).append(number)
 
     def cut(self, epochs: int) -> None:
-        """Forget what was recorded after so many epochs."""
+        """Keep the first ``epochs`` epochs and remove the later ones."""
         for numbers in self.values():
             del numbers[epochs:]
 
 
 @dataclass
 class Training:
-    """What a callback sees after each epoch. It may change all of it, the learning rate for example."""
+    """What a callback is given after each epoch. It may change all of it, such as the learning rate.
+
+    Attributes:
+        model: the Module that is trained.
+        optimizer: the optimiser that changes it.
+        history: what was measured so far, this epoch included.
+    """
 
     model: Module
     optimizer: Optimizer
@@ -69,10 +89,13 @@ Callback = Callable[[Training], bool | None]
 
 
 def early_stopping(patience: int) -> Callback:
-    """Return a callback that ends training when there was no best loss for ``patience`` epochs.
+    """Return a callback that ends training after ``patience`` epochs without a new lowest loss.
 
-    The loss is that of the validation examples if there are some. The model stays as the last epoch left
-    it, which is not the best one.
+    The loss is that of the validation examples, if there are some. The model keeps the parameters of the
+    last epoch, not those of the best.
+
+    Args:
+        patience: the number of epochs.
 
     Raises:
         ValueError: if ``patience`` is not a whole number of at least 1.
@@ -87,11 +110,11 @@ def early_stopping(patience: int) -> Callback:
 
 
 def record_norms(training: Training) -> None:
-    """Record, as a callback, the lengths of the vectors of weights and of gradients of each layer.
+    """Record, as a callback, the norms of the weights and of the gradients of each layer.
 
-    The names in the history are "weights of layers.0", "gradients of layers.0" and so on; parameters outside
-    of a layer, which is a Module that has ``neurons``, go by the attribute that holds them. The gradients
-    are those of the last batch.
+    The names in the history are "weights of layers.0", "gradients of layers.0" and so on. A layer is a
+    Module with an attribute ``neurons``; other parameters are named after the attribute that holds them.
+    The norm is the square root of the sum of squares; the gradients are those of the last batch.
     """
     layer_of: dict[Value, str] = {}
     for name, part in named_parts(training.model):
@@ -111,40 +134,46 @@ def record_norms(training: Training) -> None:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What ``checkpoint`` returns."""
+    """A callback that writes a checkpoint every ``every`` epochs; ``checkpoint`` makes one.
+
+    Attributes:
+        path: the file.
+        every: the number of epochs from one writing to the next.
+    """
 
     path: str | os.PathLike[str]
     every: int
+    runs_last = True  # what other callbacks record or change is to be in the file
 
     def __call__(self, training: Training) -> None:
-        """Write the file, if its turn has come."""
-        if training.history.epochs % self.every == 0:
-            uneven = [
-                name for name, numbers in training.history.items() if len(numbers) != training.history.epochs
-            ]
-            if uneven:  # which resume would refuse
-                raise ValueError(f"no checkpoint is written: the history lacks {uneven[0]!r} of this epoch")
-            content = {
-                "model": repr(training.model),
-                "state": training.model.state_dict(),
-                "optimizer": training.optimizer.state_dict(),
-                "history": training.history,
-            }
-            files.write_json(self.path, content)
+        """Write the file if the number of epochs is a multiple of ``every``.
+
+        Raises:
+            ValueError: if a name in the history has no number for this epoch.
+            OSError: if the file cannot be written.
+        """
+        history = training.history
+        if history.epochs % self.every:
+            return
+        for name, numbers in history.items():
+            if len(numbers) != history.epochs:  # which resume would refuse
+                raise ValueError(f"no checkpoint is written: the history lacks {name!r} of this epoch")
+        optimizer = training.optimizer.state_dict()
+        files.write_json(self.path, training.model.saved() | {"optimizer": optimizer, "history": history})
 
 
 def checkpoint(path: str | os.PathLike[str], every: int = 1) -> Callback:
-    """Return a callback that writes model, optimiser and history to a file, whole, for ``resume``.
+    """Return a callback that writes model, optimiser and history to a file atomically, for ``resume``.
 
     It runs after all other callbacks, so that what they record or change is in the file.
 
     Args:
         path: the file; it is replaced each time.
-        every: after how many epochs.
+        every: the number of epochs from one writing to the next.
 
     Raises:
         ValueError: if ``every`` is not a whole number of at least 1.
-        OSError: if the path is a folder, or in a folder that is missing or closed to the user.
+        OSError: if the path is a folder, or its folder is missing or not writable.
     """
     whole("every", every, least=1)
     files.expect_place_for(path)
@@ -152,21 +181,26 @@ def checkpoint(path: str | os.PathLike[str], every: int = 1) -> Callback:
 
 
 def resume(path: str | os.PathLike[str], model: Module, optimizer: Optimizer) -> History:
-    """Set a model and its optimiser to a checkpoint, and return its history, to be given to ``fit``.
+    """Set a model and its optimiser to a checkpoint, and return its history, which ``fit`` takes.
 
-    With the same data and arguments, training then goes on exactly as if it had not been interrupted.
+    With the same data and arguments, training then gives exactly the numbers of uninterrupted training.
+
+    Args:
+        path: a file that ``checkpoint`` wrote.
+        model: a Module built in the same way as the saved one.
+        optimizer: an optimiser of its parameters, with the same options as the saved one.
 
     Raises:
         OSError: if the file cannot be read.
-        ValueError: if it is no checkpoint, or does not fit; model and optimiser are as they were.
+        ValueError: if it is not a checkpoint, or does not fit; model and optimiser have not changed.
     """
     content = read_saved(path, model, "optimizer", "history")
     history = content["history"]
     columns: list[Any] = [*history.values()] if isinstance(history, dict) and "loss" in history else [None]
     if not all(isinstance(numbers, list) and all(map(is_number, numbers)) for numbers in columns):
-        raise ValueError(f"{path} is no checkpoint: its history is not lists of numbers, the loss among them")
+        raise ValueError(f"{path} is not a checkpoint: its history is not lists of numbers with the loss")
     if len({len(numbers) for numbers in columns}) > 1:
-        raise ValueError(f"{path} is no checkpoint: its history has not as many numbers under each name")
+        raise ValueError(f"{path} is not a checkpoint: its history has different numbers of epochs")
     before = optimizer.state_dict()
     optimizer.load_state_dict(content["optimizer"])
     try:

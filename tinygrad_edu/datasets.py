@@ -1,6 +1,13 @@
-"""Data to learn from: small classic sets, drawn from a seed, and CSV files.
+"""Data sets: small classic ones, drawn from a seed, and CSV files.
 
 A data set is a sequence of pairs (inputs, target). Classes are numbered from 0.
+
+>>> for inputs, target in xor():
+...     print(inputs, target)
+[0.0, 0.0] 0
+[0.0, 1.0] 1
+[1.0, 0.0] 1
+[1.0, 1.0] 0
 """
 
 import csv
@@ -12,9 +19,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tinygrad_edu._common.checks import is_number
+from tinygrad_edu._common.checks import is_number, whole
 from tinygrad_edu._common.names import look_up
-from tinygrad_edu.engine.op import as_float
+from tinygrad_edu.engine.errors import as_float
 
 Row = list[float]
 Target = float | Row
@@ -22,17 +29,17 @@ Target = float | Row
 
 @dataclass(frozen=True)
 class Dataset(Sequence[tuple[Row, Target]]):
-    """Examples to learn from: inputs x1 … xn and for each the target y1 … yn.
+    """Examples: inputs x1 … xn, and a target y1 … yn for each.
 
     Args:
         inputs: one list of numbers for each example, all of the same length.
         targets: one for each example: a number, the number of a class, or a list of numbers.
-        columns: names of the inputs, if they have some.
-        classes: names of the classes, if the targets are such numbers.
+        columns: the names of the inputs, or an empty list.
+        classes: the names of the classes, if the targets are their numbers; else an empty list.
 
     Raises:
-        ValueError: if there is no example, if there are more or fewer targets than inputs, or if a row
-            has another length than the first.
+        ValueError: if there is no example, the numbers of inputs and targets differ, or a row has another
+            length than the first.
         TypeError: if something is not a number.
 
     >>> data = Dataset([[0, 0], [0, 1]], [0, 1])
@@ -76,7 +83,11 @@ class Dataset(Sequence[tuple[Row, Target]]):
         return zip(self.inputs, self.targets, strict=True)
 
     def split(self, fraction: float, seed: int = 0) -> tuple["Dataset", "Dataset"]:
-        """Return two data sets, the second with this fraction of the examples, drawn at random.
+        """Return two data sets; the second has this fraction of the examples, drawn at random.
+
+        Args:
+            fraction: between 0 and 1.
+            seed: what the examples are drawn from.
 
         Raises:
             ValueError: if one of the two would be empty.
@@ -94,7 +105,7 @@ class Dataset(Sequence[tuple[Row, Target]]):
         )
 
     def signed(self) -> "Dataset":
-        """Return the same data with targets −1 and 1 in place of 0 and 1, as the hinge loss has them.
+        """Return the same data with targets −1 and 1 in place of 0 and 1, which the hinge loss needs.
 
         Raises:
             ValueError: if a target is neither 0 nor 1.
@@ -105,7 +116,7 @@ class Dataset(Sequence[tuple[Row, Target]]):
         return replace(self, targets=[2 * target - 1 for target in self.targets])
 
     def autoencoding(self) -> "Dataset":
-        """Return the same inputs with themselves as targets.
+        """Return the same inputs, with each as its own target.
 
         >>> list(one_hot(2).autoencoding())
         [([1.0, 0.0], [1.0, 0.0]), ([0.0, 1.0], [0.0, 1.0])]
@@ -114,10 +125,13 @@ class Dataset(Sequence[tuple[Row, Target]]):
 
 
 def split(examples: Sequence[Any], fraction: float, seed: int = 0) -> tuple[list[Any], list[Any]]:
-    """Return examples of any kind in two lists, the second with this fraction, drawn at random.
+    """Return examples of any type in two lists; the second has this fraction of them, drawn at random.
 
     Raises:
         ValueError: if one of the two would be empty.
+
+    >>> split(["a", "b", "c", "d"], 0.25)
+    (['a', 'b', 'd'], ['c'])
     """
     count = len(examples)
     size = round(count * fraction) if 0 < fraction < 1 else 0
@@ -160,7 +174,7 @@ def _expect_even(what: str, rows: Sequence[Sequence[float]]) -> None:
 
 
 def xor() -> Dataset:
-    """Return the four examples of exclusive or, which no single neuron can learn.
+    """Return the four examples of the exclusive or, which no single neuron can learn.
 
     >>> list(xor())
     [([0.0, 0.0], 0), ([0.0, 1.0], 1), ([1.0, 0.0], 1), ([1.0, 1.0], 0)]
@@ -169,17 +183,27 @@ def xor() -> Dataset:
 
 
 def worked_pair() -> Dataset:
-    """Return the one example of the worked example, i1 and i2 with the targets of o1 and o2."""
+    """Return the single example of ``three_layer``, i1 and i2 with the targets of o1 and o2.
+
+    >>> list(worked_pair())
+    [([0.05, 0.1], [0.01, 0.99])]
+    """
     return Dataset([[0.05, 0.10]], [[0.01, 0.99]])
 
 
 def moons(count: int = 100, noise: float = 0.1, seed: int = 0) -> Dataset:
-    """Return two half circles that reach into each other: class 0 above, class 1 below.
+    """Return two interleaving half circles: class 0 above, class 1 below.
 
     Args:
-        count: how many examples.
-        noise: the standard deviation of what is added to each coordinate.
+        count: the number of examples.
+        noise: the standard deviation of the normal noise added to each coordinate.
         seed: what the noise is drawn from.
+
+    Raises:
+        ValueError: if ``count`` is not a whole number of at least 2, or ``noise`` is negative.
+
+    >>> moons(4, noise=0.0)[0]
+    ([1.0, 0.0], 0)
     """
 
     def point(kind: int, t: float) -> Row:
@@ -190,7 +214,10 @@ def moons(count: int = 100, noise: float = 0.1, seed: int = 0) -> Dataset:
 
 
 def circles(count: int = 100, noise: float = 0.05, seed: int = 0) -> Dataset:
-    """Return a circle (class 0) around another of half its size (class 1); arguments as for ``moons``."""
+    """Return a circle (class 0) around another of half its radius (class 1).
+
+    Arguments and errors as for ``moons``.
+    """
 
     def point(kind: int, t: float) -> Row:
         radius = 0.5 if kind else 1.0
@@ -200,7 +227,7 @@ def circles(count: int = 100, noise: float = 0.05, seed: int = 0) -> Dataset:
 
 
 def spirals(count: int = 100, noise: float = 0.02, seed: int = 0) -> Dataset:
-    """Return two spirals of one turn, wound into each other; arguments as for ``moons``."""
+    """Return two interleaving spirals of one turn each; arguments and errors as for ``moons``."""
 
     def point(kind: int, t: float) -> Row:
         radius, angle = 0.1 + 0.9 * t, math.tau * t + math.pi * kind
@@ -210,11 +237,10 @@ def spirals(count: int = 100, noise: float = 0.02, seed: int = 0) -> Dataset:
 
 
 def _two_classes(point: Callable[[int, float], Row], count: int, noise: float, seed: int) -> Dataset:
-    """Return points along two curves that run from t = 0 to t = 1, in turns from one and the other."""
+    """Return points along two curves from t = 0 to t = 1, alternately from one and the other."""
     if not is_number(noise) or noise < 0:
         raise ValueError(f"the noise is a standard deviation of at least 0, not {noise!r}")
-    if count < 2:
-        raise ValueError(f"two classes need at least 2 examples, not {count}")
+    count = whole("the number of examples", count, least=2)
     rng = random.Random(seed)
     kinds = [i % 2 for i in range(count)]
     along = [(i // 2) / (count // 2) for i in range(count)]
@@ -223,15 +249,19 @@ def _two_classes(point: Callable[[int, float], Row], count: int, noise: float, s
 
 
 def one_hot(size: int) -> Dataset:
-    """Return the rows of the unit matrix, each the input and the target: what an 8-3-8 autoencoder learns."""
+    """Return the rows of the identity matrix, each as input and target: what an 8-3-8 autoencoder learns.
+
+    >>> list(one_hot(2))
+    [([1.0, 0.0], [1.0, 0.0]), ([0.0, 1.0], [0.0, 1.0])]
+    """
     rows = [[float(i == k) for k in range(size)] for i in range(size)]
     return Dataset(rows, rows)
 
 
 def digits() -> Dataset:
-    """Return 1797 handwritten digits of 8 × 8 pixels, each from 0 (white) to 1, and which digit it is.
+    """Return 1,797 handwritten digits: 64 pixels each, from 0 (white) to 1 (black), and the digit as class.
 
-    They come with scikit-learn (from the UCI repository, Alpaydin and Kaynak, 1998).
+    Source: Alpaydin and Kaynak, 1998, from the UCI repository, included in scikit-learn.
 
     Raises:
         ImportError: if scikit-learn is not installed.
@@ -251,46 +281,26 @@ def digits() -> Dataset:
 def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
     """Read a CSV file: a line of column names, then one line of numbers for each example.
 
-    The separator is a comma, a semicolon or a tab, whichever the first line has most of.
+    The separator is a comma, a semicolon or a tab, whichever is most frequent in the first line.
 
     Args:
         path: the file, in UTF-8.
-        target: the name of the column to predict. If no cell of it is a number, its words are classes.
+        target: the name of the column to predict. If none of its cells is a number, its words are classes.
 
     Raises:
         OSError: if the file cannot be read.
-        UnknownNameError: if there is no such column; the message gives the nearest.
+        UnknownNameError: if there is no such column; the message suggests the nearest names.
         ValueError: if the file is not such a table; the message names line and column.
     """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            text = file.read()
-        reader = csv.reader(
-            io.StringIO(text, newline=""), delimiter=max(",;\t", key=text.partition("\n")[0].count)
-        )
-        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} is not a CSV file in UTF-8: {error}") from None
-    lines = [(line, cells) for line, cells in lines if cells not in ([], [""])]
-    if len(lines) < 2:
-        raise ValueError(f"{path} has no data: it needs a line of column names and lines of numbers")
+    lines = _csv_lines(path)
     (_, header), *rows = lines
-    if "" in header:
-        raise ValueError(f"{path}: column {header.index('') + 1} has no name: is there a separator too many?")
-    if all(map(_is_number, header)):
-        raise ValueError(f"{path}: the first line holds numbers only: it is to name the columns")
-    for name in header:
-        if header.count(name) > 1:
-            raise ValueError(f"{path}: two columns are named {name[:40]!r}, so neither can be meant")
-    for line, cells in rows:
-        if len(cells) != len(header):
-            raise ValueError(f"{path}, line {line}: {_count(cells, 'cell')}, but {_count(header, 'column')}")
+    _expect_table(path, header, rows)
     place = look_up("column", target, {name: place for place, name in enumerate(header)})
     if len(header) == 1:
         raise ValueError(f"{path}: besides the target {target!r} there is no column to predict it from")
 
     words = [cells[place] for _, cells in rows]
-    classes = [] if any(map(_is_number, words)) or "" in words else sorted(set(words))
+    classes = [] if "" in words or any(map(_reads_as_number, words)) else sorted(set(words))
     inputs, targets = [], []
     for line, cells in rows:
         numbers = [
@@ -302,23 +312,53 @@ def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
     return Dataset(inputs, targets, header[:place] + header[place + 1 :], classes)
 
 
+def _csv_lines(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
+    """Return the lines of a CSV file that are not empty: the number of each, and its cells."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            text = file.read()
+        separator = max(",;\t", key=text.partition("\n")[0].count)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is not a CSV file in UTF-8: {error}") from None
+    lines = [(line, cells) for line, cells in lines if cells not in ([], [""])]
+    if len(lines) < 2:
+        raise ValueError(f"{path} has no data: it needs a line of column names and lines of numbers")
+    return lines
+
+
+def _expect_table(path: str | os.PathLike[str], header: list[str], rows: list[tuple[int, list[str]]]) -> None:
+    """Raise a ValueError unless each column has a name of its own, and each line a cell for each column."""
+    if "" in header:
+        raise ValueError(f"{path}: column {header.index('') + 1} has no name: is there a separator too many?")
+    if all(map(_reads_as_number, header)):
+        raise ValueError(f"{path}: the first line holds numbers only: it must name the columns")
+    for name in header:
+        if header.count(name) > 1:
+            raise ValueError(f"{path}: two columns are named {name[:40]!r}: rename one of them")
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise ValueError(f"{path}, line {line}: {_count(cells, 'cell')}, but {_count(header, 'column')}")
+
+
 def _count(things: Sequence[Any], name: str) -> str:
     return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
-def _is_number(cell: str) -> bool:
+def _reads_as_number(cell: str) -> bool:
     try:
         float(cell)
     except ValueError:
         return False
-    return "_" not in cell  # which Python reads over, and nobody means in a table
+    return "_" not in cell  # Python accepts 1_000, but no table means a number by it
 
 
 def _number(cell: str, where: str, column: str) -> float:
     if not cell:
         problem = "the cell is empty"
-    elif not _is_number(cell):
-        advice = ": write a point" if _is_number(cell.replace(",", ".")) else ""
+    elif not _reads_as_number(cell):
+        advice = ": write a decimal point" if _reads_as_number(cell.replace(",", ".")) else ""
         problem = f"{cell[:40]!r} is not a number{advice}"
     elif not math.isfinite(float(cell)):
         problem = f"{cell[:40]!r} is not finite"

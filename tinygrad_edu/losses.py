@@ -1,16 +1,22 @@
 """Losses: how wrong the outputs for one example are, as one Value.
 
-Each takes the outputs of a network, a single Value or a list, and what they should have been. Over several
-examples, average; ``train.fit`` does. A list of single outputs and a list of their targets work too,
-and give the average for all losses but ``half_squared_error``, which is the lesson's sum.
+Each takes the outputs of a network, a single Value or a list, and their targets. Over several examples,
+average; ``train.fit`` does. A list of single outputs and a list of their targets work too, and give the
+average for all losses but ``half_squared_error``, which is the sum of the worked example.
+
+What a loss computes has a ``group`` that says so, if the outputs are those of a network of ``nn``.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
-from tinygrad_edu import ops
+from tinygrad_edu._common.checks import as_list
+from tinygrad_edu.engine.errors import expect_values
+from tinygrad_edu.engine.rules import dot, logsumexp, mean, sum
 from tinygrad_edu.engine.value import Value
+from tinygrad_edu.see.place import Place, Role
 
 
 def half_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:
@@ -26,7 +32,8 @@ def half_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:
     >>> half_squared_error([Value(0.5), Value(1.0)], [1.0, 3.0]).data
     2.125
     """
-    total = _total([0.5 * (target - output) ** 2 for output, target in _with_targets(outputs, targets)])
+    errors = [0.5 * _difference(*pair) ** 2 for pair in _with_targets(outputs, targets)]
+    total = _in_place(outputs, errors, sum)
     total.label = "E_total"
     return total
 
@@ -37,7 +44,8 @@ def mean_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:
     >>> mean_squared_error([Value(0.5), Value(1.0)], [1.0, 3.0]).data
     2.125
     """
-    return _mean([(target - output) ** 2 for output, target in _with_targets(outputs, targets)])
+    errors = [_difference(*pair) ** 2 for pair in _with_targets(outputs, targets)]
+    return _in_place(outputs, errors, mean)
 
 
 def hinge(outputs: Value | Sequence[Value], targets: Any) -> Value:
@@ -57,14 +65,14 @@ def hinge(outputs: Value | Sequence[Value], targets: Any) -> Value:
     for _, target in pairs:
         if target not in (-1, 1):
             raise ValueError(f"the hinge loss has targets −1 and 1, not {target}: see Dataset.signed()")
-    return _mean([(1.0 - target * output).relu() for output, target in pairs])
+    return _in_place(outputs, [(1.0 - target * output).relu() for output, target in pairs], mean)
 
 
 def binary_cross_entropy(outputs: Value | Sequence[Value], targets: Any) -> Value:
     """Return the mean of −target·log(p) − (1 − target)·log(1 − p), where p = sigmoid(output).
 
-    It is computed from the logit as softplus(output) − target·output, which is the same and cannot
-    overflow; so the network's last layer stays linear.
+    It is computed from the logit as target·softplus(−output) + (1 − target)·softplus(output), which is
+    the same, cannot overflow and keeps its digits. So the network's last layer is linear.
 
     Args:
         outputs: one logit, or a list.
@@ -80,17 +88,28 @@ def binary_cross_entropy(outputs: Value | Sequence[Value], targets: Any) -> Valu
     for _, target in pairs:
         if not 0 <= target <= 1:
             raise ValueError(f"the binary cross-entropy has targets from 0 to 1, not {target}")
-    return _mean([output.softplus() - target * output for output, target in pairs])
+    return _in_place(outputs, [_cross_entropy(*pair) for pair in pairs], mean)
+
+
+def _cross_entropy(output: Value, target: Any) -> Value:
+    if target == 0:
+        return output.softplus()
+    if target == 1:
+        return (-output).softplus()
+    expected: Value = target * (-output).softplus() + (1.0 - target) * output.softplus()
+    return expected
 
 
 def categorical_cross_entropy(outputs: Sequence[Value], target: Any) -> Value:
     """Return −log(softmax(outputs)[target]).
 
-    It is computed from the logits as logsumexp(outputs) − outputs[target], which cannot overflow.
+    It is computed from the logits as softplus(logsumexp(all others) − outputs[target]), which is the
+    same, cannot overflow and keeps its digits.
 
     Args:
-        outputs: one logit for each class; the network's last layer stays linear.
-        target: the number of the right class, from 0; or a probability for each class, as in a one-hot list.
+        outputs: one logit for each class, of a last layer that is linear.
+        target: the number of the right class, from 0; or a probability for each class, as in a one-hot
+            list, and the result is the expected value.
 
     Raises:
         ValueError: if there is no such class, or if the probabilities do not add up to 1.
@@ -98,18 +117,31 @@ def categorical_cross_entropy(outputs: Sequence[Value], target: Any) -> Value:
     >>> categorical_cross_entropy([Value(1000.0), Value(0.0)], 1).data
     1000.0
     """
-    if isinstance(outputs, Value):
+    if isinstance(outputs, Value) or len(outputs) < 2:
         raise ValueError("the categorical cross-entropy needs one output for each class, not a single one")
-    total: Value = ops.logsumexp(outputs)
+    expect_values("a loss takes outputs that are", *outputs)
     if isinstance(target, Sequence) and not isinstance(target, str):
-        pairs = _with_targets(outputs, target)
-        if min(target) < 0 or not math.isclose(math.fsum(target), 1.0, abs_tol=1e-9):
-            raise ValueError(f"probabilities are not negative and add up to 1, unlike {target}")
-        expected: Value = ops.dot([probability for _, probability in pairs], outputs)
-        return total - expected
-    if target not in range(len(outputs)):
+        total = _expected_cross_entropy(outputs, target)
+    elif target in range(len(outputs)):
+        total = _cross_entropy_of_class(outputs, int(target))
+    else:
         raise ValueError(f"there is no class {target!r}: the {len(outputs)} outputs are counted from 0")
-    return total - outputs[int(target)]
+    return _in_place(outputs, [total], sum)
+
+
+def _expected_cross_entropy(outputs: Sequence[Value], probabilities: Sequence[Any]) -> Value:
+    pairs = _with_targets(outputs, probabilities)
+    if min(probabilities) < 0 or not math.isclose(math.fsum(probabilities), 1.0, abs_tol=1e-9):
+        raise ValueError(f"probabilities are not negative and add up to 1, unlike {probabilities}")
+    possible = {kind: float(probability) for kind, (_, probability) in enumerate(pairs) if probability}
+    losses = [_cross_entropy_of_class(outputs, kind) for kind in possible]
+    expected: Value = losses[0] if len(losses) == 1 else dot(possible.values(), losses)
+    return expected
+
+
+def _cross_entropy_of_class(outputs: Sequence[Value], kind: int) -> Value:
+    others: Value = logsumexp([output for k, output in enumerate(outputs) if k != kind])
+    return (others - outputs[kind]).softplus()
 
 
 LOSSES: dict[str, Callable[[Any, Any], Value]] = {
@@ -125,16 +157,6 @@ LOSSES: dict[str, Callable[[Any, Any], Value]] = {
 """The losses by name."""
 
 
-def as_list(item: Any) -> list[Any]:
-    """Return a list of the parts, or of the item itself if it has none (text, a number of numpy's)."""
-    if isinstance(item, str):
-        return [item]
-    try:
-        return list(item)
-    except TypeError:
-        return [item]
-
-
 def _with_targets(outputs: Value | Sequence[Value], targets: Any) -> list[tuple[Value, Any]]:
     outputs, targets = as_list(outputs), as_list(targets)
     if not outputs:
@@ -142,15 +164,39 @@ def _with_targets(outputs: Value | Sequence[Value], targets: Any) -> list[tuple[
     for target in targets:
         if isinstance(target, str):
             raise ValueError(f"the target {target[:40]!r} is text: number the classes from 0")
+    expect_values("a loss takes outputs that are", *outputs)
     if len(outputs) != len(targets):
         raise ValueError(f"{len(outputs)} outputs need {len(outputs)} targets, not {len(targets)}")
     return list(zip(outputs, targets, strict=True))
 
 
-def _total(terms: list[Value]) -> Value:
-    total: Value = ops.sum(terms) if len(terms) != 1 else terms[0]
+def _difference(output: Value, target: Any) -> Value:
+    difference: Value = target - output
+    place = _after(output, "target")
+    if place is not None and difference.args[0].group is None:  # a target may be an input too
+        difference.args[0].group = place
+    return difference
+
+
+def _in_place(outputs: Value | Sequence[Value], errors: list[Value], combine: Callable[..., Any]) -> Value:
+    """Return the sum or the mean of the errors, having said of each of them where it belongs."""
+    outputs = as_list(outputs)
+    total: Value = errors[0] if len(errors) == 1 else combine(errors)
+    if len(errors) > 1:
+        for output, error in zip(outputs, errors, strict=True):
+            error.group = _after(output, "error")
+    total.group = _after(outputs[0], "total")
     return total
 
 
-def _mean(terms: list[Value]) -> Value:
-    return _total(terms) * (1.0 / len(terms)) if len(terms) != 1 else terms[0]
+def _after(output: Any, role: Role) -> Place | None:
+    """Return the place of what is computed from an output of a network; of any other Value, None."""
+    place = output.group if isinstance(output, Value) else None
+    return _place_after(place, role) if isinstance(place, Place) and place.role == "out" else None
+
+
+@cache
+def _place_after(output: Place, role: Role) -> Place:
+    if role == "total":
+        return Place("total", output.layer + 2)
+    return Place(role, output.layer + 1, output.neuron)

@@ -6,47 +6,60 @@ The names, the arguments and the order of the parameters are micrograd's, so its
 >>> out_o1, out_o2 = model([0.05, 0.10])
 >>> [parameter.label for parameter in model.parameters()]
 ['b1', 'w1', 'w2', 'w3', 'w4', 'b2', 'w5', 'w6', 'w7', 'w8']
+>>> out_o1.group
+Place(role='out', layer=2, neuron=1, source=0)
 """
 
-import ast
 import math
 import os
 import random
 from collections.abc import Callable, Sequence, Sized
+from itertools import pairwise
 from typing import Any, Literal, SupportsFloat
 
-from tinygrad_edu import ops
 from tinygrad_edu._common.checks import whole
 from tinygrad_edu._common.files import read_json
+from tinygrad_edu._common.names import look_up
 from tinygrad_edu._module import Module
-from tinygrad_edu._common.names import UnknownNameError, look_up
-from tinygrad_edu.engine.op import TABLE, Family
+from tinygrad_edu.engine.op import TABLE, Op
+from tinygrad_edu.engine.rules import dot
 from tinygrad_edu.engine.value import Value
+from tinygrad_edu.see.place import Place
 
-__all__ = ["ACTIVATIONS", "INITIALISERS", "MLP", "Layer", "Module", "Neuron", "load_mlp"]
+__all__ = ["INITIALISERS", "MLP", "Layer", "Module", "Neuron", "activations", "load_mlp"]
 
 Bias = Literal["neuron", "shared"] | None
 Seed = int | random.Random | None
 Inputs = Sequence[Value | SupportsFloat]
+
+MOST_PARAMETERS = 10_000_000
+"""The largest network that is built: each parameter is an object of about 100 bytes."""
+
+
+def activations() -> dict[str, Callable[[Value], Value]]:
+    """Return what a neuron may apply to its weighted sum, by name.
+
+    That is "linear" (nothing), and every operation of one argument whose parameters have defaults; an
+    operation that you declare with ``rule`` is among them.
+
+    >>> activations()["relu"](Value(-2.0)).data
+    0.0
+    """
+    found: dict[str, Callable[[Value], Value]] = {
+        "relu": Value.relu, "tanh": Value.tanh, "sigmoid": Value.sigmoid, "linear": _linear,
+    }  # fmt: skip  # the first are those that an error message suggests
+    return found | {name: getattr(Value, name) for name, op in TABLE.items() if _takes_one_value(op)}
 
 
 def _linear(net: Value) -> Value:
     return net
 
 
-def _activations() -> dict[str, Callable[[Value], Value]]:
-    found: dict[str, Callable[[Value], Value]] = {
-        "relu": Value.relu, "tanh": Value.tanh, "sigmoid": Value.sigmoid, "linear": _linear,
-    }  # fmt: skip  # first, what an error message should suggest
-    for name, entry in TABLE.items():
-        takes_one = entry.default is not None if isinstance(entry, Family) else len(entry.samples[0]) == 1
-        if takes_one and hasattr(Value, name):
-            found[name] = getattr(Value, name)
-    return found
+def _takes_one_value(op: Op) -> bool:
+    slopes = op.written[1]  # whose arguments after the star are the parameters
+    with_default = len(slopes.__kwdefaults__ or ())
+    return op.arity == 1 and not op.over_lists and with_default == slopes.__code__.co_kwonlyargcount
 
-
-ACTIVATIONS = _activations()
-"""What a neuron may apply to its weighted sum: "linear" (nothing), or an operation by its name."""
 
 INITIALISERS: dict[str, Callable[[Any, int, int], float]] = {
     "uniform": lambda rng, nin, nout: rng.uniform(-1, 1),
@@ -55,28 +68,21 @@ INITIALISERS: dict[str, Callable[[Any, int, int], float]] = {
     # He, Zhang, Ren and Sun, 2015, equation 10
     "he": lambda rng, nin, nout: rng.gauss(0, math.sqrt(2 / nin)),
 }
-"""How first weights are drawn, from a generator and the numbers of inputs and of neurons of the layer."""
+"""How a first weight is drawn, from a generator and the numbers of inputs and of neurons of the layer."""
 INITIALISERS |= {"glorot": INITIALISERS["xavier"], "kaiming": INITIALISERS["he"]}
-
-
-def _expect(module: Module, wanted: int, inputs: Inputs) -> None:
-    some = f"{wanted} input{'s' * (wanted != 1)}"
-    if not isinstance(inputs, Sized):
-        raise TypeError(f"{module} takes a list of {some}, not a {type(inputs).__name__}") from None
-    if wanted != len(inputs):
-        raise ValueError(f"{module} takes {some}, not {len(inputs)}") from None
 
 
 class Neuron(Module):
     """A weighted sum of the inputs, plus a bias, through an activation.
 
     Args:
-        nin: how many inputs it has.
-        activation: a name in ``ACTIVATIONS``.
+        nin: the number of inputs.
+        activation: a name in ``activations()``; or, as in micrograd, False for "linear", True for "relu".
+        nonlin: micrograd's argument: False for the activation "linear".
         init: how the weights are drawn, a name in ``INITIALISERS``; the bias starts at 0.
         bias: "neuron" for a bias of its own, None for none; or the Value that it shares with others.
-        nout: how many neurons its layer has, which "xavier" asks for.
-        seed: a whole number, or a generator to go on drawing from; None draws from the module
+        nout: the number of neurons in its layer, which "xavier" uses.
+        seed: a whole number, or a generator to continue drawing from; None draws from the module
             ``random``, as micrograd does.
 
     Raises:
@@ -93,24 +99,31 @@ class Neuron(Module):
     def __init__(
         self,
         nin: int,
-        activation: str = "relu",
+        activation: str | bool = "relu",
         *,
+        nonlin: bool = True,
         init: str = "uniform",
         bias: Literal["neuron"] | Value | None = "neuron",
         nout: int = 1,
         seed: Seed = None,
     ) -> None:
-        nin = whole("the number of inputs", nin, least=1)
-        self._activate = look_up("activation", activation, ACTIVATIONS)
+        nin, _ = _checked_sizes(nin, [1])
+        self.activation = _activation_name(activation, nonlin)
+        self._activate = look_up("activation", self.activation, activations())
         draw = look_up("initialiser", init, INITIALISERS)
         rng = _generator(seed)
-        self.activation = activation
         self.w = [Value(draw(rng, nin, nout)) for _ in range(nin)]
         if not isinstance(bias, Value) and bias not in ("neuron", None):
             raise ValueError(f"bias is 'neuron', None, or 'shared' by a whole layer, not {bias!r} here")
         self.b = bias if isinstance(bias, Value) else Value(0.0) if bias else None
+        self._shares_bias = isinstance(bias, Value)
         self._net_label = self._out_label = ""
-        _label(self)
+        _settle([[self]])
+
+    @property
+    def nonlin(self) -> bool:
+        """Whether it has an activation, as in micrograd."""
+        return self.activation != "linear"
 
     def __call__(self, x: Inputs) -> Value:
         """Return the output for a list of numbers or Values.
@@ -119,35 +132,41 @@ class Neuron(Module):
             ValueError: if there are more or fewer than ``nin``.
         """
         try:
-            net: Value = ops.dot(self.w, x)
+            net: Value = dot(self.w, x)
         except (TypeError, ValueError):  # checked only now, because a network calls this very often
-            _expect(self, len(self.w), x)
+            _expect_inputs(self, len(self.w), x)
             raise
         if self.b is not None:
             net = net + self.b
-        net.label = self._net_label
+        net.label, net.group = self._net_label, self._net_place
         out = self._activate(net)
-        out.label = self._out_label
+        out.label, out.group = self._out_label, self._out_place
         return out
 
     def __repr__(self) -> str:
         return f"Neuron({len(self.w)}, {self.activation!r})"
+
+    def structure(self) -> dict[str, Any]:
+        """Return how the neuron was built; see ``Module.structure``."""
+        bias = None if self.b is None else "shared" if self._shares_bias else "neuron"
+        return {"kind": "Neuron", "inputs": len(self.w), "activation": self.activation, "bias": bias}
 
 
 class Layer(Module):
     """Neurons that have the same inputs.
 
     Args:
-        nin: how many inputs it has.
-        nout: how many neurons it has.
-        activation: a name in ``ACTIVATIONS``.
+        nin: the number of inputs.
+        nout: the number of neurons.
+        activation: as for ``Neuron``.
+        nonlin: as for ``Neuron``.
         init: how the weights are drawn, a name in ``INITIALISERS``; biases start at 0.
         bias: "neuron" for one per neuron, "shared" for one that feeds them all, None for none.
         seed: as for ``Neuron``.
 
     Raises:
         UnknownNameError: for an unknown activation or initialiser.
-        ValueError: if a size is not a positive whole number, or for an unknown bias.
+        ValueError: if a size is not a positive whole number or too large, or for an unknown bias.
 
     >>> Layer(3, 2, "tanh", bias="shared", seed=1)
     Layer(3, 2, 'tanh', bias='shared')
@@ -157,24 +176,25 @@ class Layer(Module):
         self,
         nin: int,
         nout: int,
-        activation: str = "relu",
+        activation: str | bool = "relu",
         *,
+        nonlin: bool = True,
         init: str = "uniform",
         bias: Bias = "neuron",
         seed: Seed = None,
     ) -> None:
-        nout = whole("the number of neurons", nout, least=1)
+        nin, nout = _checked_sizes(nin, [nout])
         rng = _generator(seed)
-        self.activation, self.bias = activation, bias
+        self.activation, self.bias = _activation_name(activation, nonlin), bias
         self.b = Value(0.0) if bias == "shared" else None
+        own = self.b if bias == "shared" else bias
         self.neurons = [
-            Neuron(nin, activation, init=init, bias=self.b if bias == "shared" else bias, nout=nout, seed=rng)
-            for _ in range(nout)
+            Neuron(nin, self.activation, init=init, bias=own, nout=nout, seed=rng) for _ in range(nout)
         ]
-        _label(self)
+        _settle([self.neurons])
 
     def __call__(self, x: Inputs) -> Any:
-        """Return the list of outputs; if there is one neuron, its output itself."""
+        """Return the list of outputs; of one neuron, its output itself."""
         outputs = [neuron(x) for neuron in self.neurons]
         return outputs[0] if len(outputs) == 1 else outputs
 
@@ -182,19 +202,24 @@ class Layer(Module):
         bias = "" if self.bias == "neuron" else f", bias={self.bias!r}"
         return f"Layer({len(self.neurons[0].w)}, {len(self.neurons)}, {self.activation!r}{bias})"
 
+    def structure(self) -> dict[str, Any]:
+        """Return how the layer was built; see ``Module.structure``."""
+        sizes = {"inputs": len(self.neurons[0].w), "neurons": len(self.neurons)}
+        return {"kind": "Layer"} | sizes | {"activation": self.activation, "bias": self.bias}
+
 
 class MLP(Module):
     """A multi-layer perceptron: layers, each fed with the outputs of the one before.
 
     Its Values have the names of the worked example. Parameters are w1, w2, … and b1, b2, …, counted
-    through the network; inputs are i1, i2, …; into and out of an activation go net_o1 and out_o1 in the
-    last layer, net_h1 and out_h1 in the hidden layer. Where there are several hidden layers, neuron 3 of
-    the second has net_h2n3 and out_h2n3. Each MLP counts from 1: where a Module holds two, set the labels
-    of one anew, or go by ``named_parameters``.
+    through the network; inputs are i1, i2, …; before and after an activation stand net_o1 and out_o1 in
+    the last layer, net_h1 and out_h1 in the hidden layer. With several hidden layers, neuron 3 of the
+    second has net_h2n3 and out_h2n3. Each MLP counts from 1: where a Module holds two, set the labels of
+    one anew, or use ``named_parameters``. The ``group`` of each Value says where in the network it is.
 
     Args:
-        nin: how many inputs it has.
-        nouts: how many neurons each layer has.
+        nin: the number of inputs.
+        nouts: the number of neurons in each layer.
         activation: one name for all layers but the last, which is then linear; or a list of one per layer.
         init: how the weights are drawn, a name in ``INITIALISERS``; biases start at 0.
         bias: "neuron" for one per neuron, "shared" for one per layer, None for none.
@@ -202,8 +227,8 @@ class MLP(Module):
 
     Raises:
         UnknownNameError: for an unknown activation or initialiser.
-        ValueError: if a size is not a positive whole number, a list has a wrong length, or for an
-            unknown bias.
+        ValueError: if a size is not a positive whole number, the network would be too large, a list has
+            a wrong length, or for an unknown bias.
 
     >>> model = MLP(2, [16, 16, 1], seed=1)
     >>> len(model.parameters())
@@ -222,38 +247,30 @@ class MLP(Module):
         bias: Bias = "neuron",
         seed: Seed = None,
     ) -> None:
-        if not isinstance(nouts, Sequence) or not nouts:
-            raise ValueError(
-                f"nouts lists the size of each layer, as in MLP(2, [16, 16, 1]); it is {nouts!r}"
-            )
-        if isinstance(activation, str):
-            activation = [activation] * (len(nouts) - 1) + ["linear"]
-        if not isinstance(activation, Sequence):
-            activation = [activation] * len(nouts)  # the first Neuron says what is wrong with it
-        if len(activation) != len(nouts):
-            raise ValueError(f"{len(nouts)} layers need {len(nouts)} activations, not {len(activation)}")
+        sizes = _checked_sizes(nin, nouts)
+        names = _activation_per_layer(activation, len(nouts))
         rng = _generator(seed)
         self.layers = [
             Layer(before, size, name, init=init, bias=bias, seed=rng)
-            for before, size, name in zip([nin, *nouts], nouts, activation, strict=False)
+            for (before, size), name in zip(pairwise(sizes), names, strict=True)
         ]
-        self._input_labels = [f"i{i}" for i in range(1, nin + 1)]
-        _label(self)
+        self._inputs = [(f"i{k}", Place("input", 0, k)) for k in range(1, nin + 1)]
+        _settle([layer.neurons for layer in self.layers])
         for depth, layer in enumerate(self.layers, 1):
             kind = "o" if layer is self.layers[-1] else "h" if len(nouts) == 2 else f"h{depth}n"
-            for place, neuron in enumerate(layer.neurons, 1):
-                neuron._net_label, neuron._out_label = f"net_{kind}{place}", f"out_{kind}{place}"
+            for number, neuron in enumerate(layer.neurons, 1):
+                neuron._net_label, neuron._out_label = f"net_{kind}{number}", f"out_{kind}{number}"
 
     def __call__(self, x: Inputs) -> Any:
-        """Return the outputs for a list of numbers or Values; if there is one output, it itself.
+        """Return the outputs for a list of numbers or Values; of one output neuron, its output itself.
 
         Raises:
             ValueError: if there are more or fewer than ``nin``.
         """
-        _expect(self, len(self._input_labels), x)
+        _expect_inputs(self, len(self._inputs), x)
         signals: Any = [
-            number if isinstance(number, Value) else Value(number, label)
-            for number, label in zip(x, self._input_labels, strict=True)
+            number if isinstance(number, Value) else _input(number, label, place)
+            for number, (label, place) in zip(x, self._inputs, strict=True)
         ]
         for layer in self.layers:
             signals = layer(signals if isinstance(signals, list) else [signals])
@@ -266,7 +283,22 @@ class MLP(Module):
         activation: Any = (names[0] if len(names) > 1 else "relu") if short else names
         given = {"activation": (activation, "relu"), "bias": (self.layers[0].bias, "neuron")}
         options = [f", {name}={value!r}" for name, (value, default) in given.items() if value != default]
-        return f"MLP({len(self._input_labels)}, {sizes}{''.join(options)})"
+        return f"MLP({len(self._inputs)}, {sizes}{''.join(options)})"
+
+    def structure(self) -> dict[str, Any]:
+        """Return how the network was built, which ``load_mlp`` reads; see ``Module.structure``.
+
+        >>> MLP(2, [16, 1], "tanh").structure()  # doctest: +NORMALIZE_WHITESPACE
+        {'kind': 'MLP', 'inputs': 2, 'layers': [16, 1], 'activation': ['tanh', 'linear'],
+         'bias': 'neuron'}
+        """
+        return {
+            "kind": "MLP",
+            "inputs": len(self._inputs),
+            "layers": [len(layer.neurons) for layer in self.layers],
+            "activation": [layer.activation for layer in self.layers],
+            "bias": self.layers[0].bias,
+        }
 
     def summary(self) -> str:
         """Return a table of the layers and their parameters.
@@ -287,23 +319,75 @@ class MLP(Module):
 
 
 def load_mlp(path: str | os.PathLike[str]) -> MLP:
-    """Return the network that ``save``, or the command ``train``, wrote to a file.
+    """Return the network in a file that ``MLP.save``, or the command ``train``, wrote.
+
+    The file is read as data; nothing in it is run.
 
     Raises:
         OSError: if the file cannot be read.
-        ValueError: if it is not such a file; what it holds is read as data and never run.
+        ValueError: if it is not such a file, or its network would be too large.
     """
     saved = read_json(path, keys=("model", "state"))
+    built, state = saved["model"], saved["state"]
+    if not isinstance(built, dict) or built.get("kind") != "MLP" or not isinstance(state, dict):
+        kind = built.get("kind") if isinstance(built, dict) else built
+        raise ValueError(f"{path} holds no MLP, but {str(kind)[:40]!r}")
     try:
-        call = ast.parse(saved["model"], mode="eval").body
-        if not (isinstance(call, ast.Call) and ast.unparse(call.func) == "MLP"):
-            raise ValueError
-        options = {str(option.arg): ast.literal_eval(option.value) for option in call.keywords}
-        model = MLP(*map(ast.literal_eval, call.args), **options)
-    except (ValueError, TypeError, SyntaxError, RecursionError, UnknownNameError):
-        raise ValueError(f"{path} holds no MLP but {str(saved['model'])[:40]!r}") from None
-    model.load_state_dict(saved["state"])
+        sizes = _checked_sizes(built["inputs"], built["layers"])
+        if sum(map(math.prod, pairwise(sizes))) > len(state):
+            raise ValueError("it has fewer numbers than the network has weights")
+        model = MLP(sizes[0], sizes[1:], built["activation"], bias=built["bias"])
+    except (KeyError, TypeError, ValueError) as error:
+        problem = f"{error} is missing" if type(error) is KeyError else error
+        raise ValueError(f"{path} does not describe an MLP: {problem}") from None
+    model.load_state_dict(state)
     return model
+
+
+def _checked_sizes(nin: int, nouts: Sequence[int]) -> list[int]:
+    """Return the number of inputs and those of neurons, once they are sure to make a network."""
+    if not isinstance(nouts, Sequence) or isinstance(nouts, str) or not nouts:
+        raise ValueError(f"nouts lists the size of each layer, as in MLP(2, [16, 16, 1]); it is {nouts!r}")
+    neurons = [whole("the number of neurons", nout, least=1) for nout in nouts]
+    sizes = [whole("the number of inputs", nin, least=1), *neurons]
+    count = sum(map(math.prod, pairwise(sizes)))
+    if count > MOST_PARAMETERS:
+        raise ValueError(
+            f"a network of {count:,} weights is too large: each is a Python object, "
+            f"so at most {MOST_PARAMETERS:,} are allowed"
+        )
+    return sizes
+
+
+def _activation_name(activation: str | bool, nonlin: bool) -> str:
+    """Return the name of an activation that may be given as micrograd gives it."""
+    if isinstance(activation, bool):
+        activation, nonlin = "relu", activation
+    return activation if nonlin else "linear"
+
+
+def _activation_per_layer(activation: str | Sequence[str], layers: int) -> Sequence[str]:
+    if isinstance(activation, str):
+        return [activation] * (layers - 1) + ["linear"]
+    if not isinstance(activation, Sequence):
+        return [activation] * layers  # the first Neuron says what is wrong with it
+    if len(activation) != layers:
+        raise ValueError(f"{layers} layers need {layers} activations, not {len(activation)}")
+    return activation
+
+
+def _expect_inputs(module: Module, wanted: int, inputs: Inputs) -> None:
+    some = f"{wanted} input{'s' * (wanted != 1)}"
+    if not isinstance(inputs, Sized):
+        raise TypeError(f"{module} takes a list of {some}, not a {type(inputs).__name__}") from None
+    if wanted != len(inputs):
+        raise ValueError(f"{module} takes {some}, not {len(inputs)}") from None
+
+
+def _input(number: SupportsFloat, label: str, place: Place) -> Value:
+    value = Value(number, label)
+    value.group = place
+    return value
 
 
 def _generator(seed: Seed) -> Any:
@@ -312,10 +396,17 @@ def _generator(seed: Seed) -> Any:
     return seed if hasattr(seed, "gauss") else random.Random(seed)
 
 
-def _label(module: Module) -> None:
-    """Label the parameters w1, w2, … and b1, b2, … in their order."""
-    count = {"w": 0, "b": 0}
-    for name, parameter in module.named_parameters().items():
-        kind = "b" if name.endswith("b") else "w"
-        count[kind] += 1
-        parameter.label = f"{kind}{count[kind]}"
+def _settle(layers: Sequence[Sequence[Neuron]]) -> None:
+    """Label the parameters w1, w2, … and b1, b2, … through all layers, and say where each Value belongs."""
+    weights, biases = 0, 0
+    for depth, neurons in enumerate(layers, 1):
+        for number, neuron in enumerate(neurons, 1):
+            for source, weight in enumerate(neuron.w, 1):
+                weights += 1
+                weight.label, weight.group = f"w{weights}", Place("weight", depth, number, source)
+            neuron._net_place = Place("net", depth, number)
+            neuron._out_place = Place("out", depth, number)
+            if neuron.b is not None and not (neuron._shares_bias and number > 1):
+                biases += 1
+                neuron.b.label = f"b{biases}"
+                neuron.b.group = Place("bias", depth, 0 if neuron._shares_bias else number)

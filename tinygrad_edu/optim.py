@@ -1,12 +1,14 @@
 """Optimisers: from the gradients of the parameters to their next numbers.
 
 They agree with PyTorch's of the same names, step for step. The conventions, where books differ:
-the velocity of momentum is a sum of gradients without a factor (1 − momentum), and the learning rate
-multiplies it afterwards; ``weight_decay`` times the parameter is added to the gradient (an L2 penalty of
-½·weight_decay·w²), except in ``AdamW``, where it shrinks the parameter itself; ``epsilon`` is added
-after the square root.
 
-A schedule is a function from the number of steps taken so far to a factor on the learning rate.
+- the velocity of momentum is a sum of gradients without a factor (1 − momentum), and the learning rate
+  multiplies it afterwards;
+- ``weight_decay`` times the parameter is added to the gradient (an L2 penalty of ½·weight_decay·w²),
+  except in ``AdamW``, which subtracts it from the parameter directly;
+- ``epsilon`` is added after the square root.
+
+A schedule maps the number of steps taken so far to a factor of the learning rate.
 """
 
 import math
@@ -20,25 +22,25 @@ Schedule = Callable[[int], float]
 
 
 class Optimizer:
-    """What all optimisers have in common; each adds how it updates.
+    """The base class of all optimisers. A subclass defines ``_direction``, how it updates.
 
     Args:
         parameters: the Values to change.
         learning_rate: η, the size of a step.
         weight_decay: how strongly parameters are pulled towards 0.
-        schedule: a factor on the learning rate for each step, such as ``cosine_decay(1000)``; None for 1.
+        schedule: the factor of the learning rate for each step, such as ``cosine_decay(1000)``; None for 1.
 
     Attributes:
-        steps: how many steps were taken.
+        steps: the number of steps taken.
 
     Raises:
         ValueError: if there are no parameters, or an option is out of its range.
-        TypeError: if a parameter is something else than a Value.
+        TypeError: if a parameter is not a Value.
     """
 
-    memory: ClassVar[tuple[str, ...]] = ()  # what it keeps for each parameter from step to step
-    options: ClassVar[tuple[str, ...]] = ()  # what else decides how it steps, by the names of its attributes
-    decoupled: ClassVar[bool] = False  # whether weight decay stays out of the gradient
+    memory: ClassVar[dict[str, float]] = {}  # what is kept for each parameter, and the least it can be
+    options: ClassVar[tuple[str, ...]] = ()  # the attributes that a saved state must agree with
+    decoupled: ClassVar[bool] = False  # whether weight decay bypasses the gradient
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class Optimizer:
 
     @property
     def learning_rate(self) -> float:
-        """η, which may be changed at any time; the schedule multiplies it."""
+        """The learning rate η; it may be changed at any time, and the schedule multiplies it."""
         return self._learning_rate
 
     @learning_rate.setter
@@ -107,7 +109,7 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} does not say how it updates")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what the optimiser remembers, as plain data."""
+        """Return all that decides the next steps, as plain data."""
         memory = {name: list(numbers) for name, numbers in self._memory.items()}
         return {
             "optimizer": type(self).__name__,
@@ -122,11 +124,11 @@ class Optimizer:
         return {name: list(x) if isinstance(x, tuple) else x for name, x in options.items()}  # as in JSON
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Remember what ``state_dict`` gave.
+        """Continue from a state that ``state_dict`` returned.
 
         Raises:
-            ValueError: if it is of another optimiser, of one with other options or of another number of
-                parameters, or damaged; the optimiser is as it was.
+            ValueError: if it is of another optimiser, of other options or another number of parameters, or
+                damaged; the optimiser has not changed.
         """
         name = type(self).__name__
         if not isinstance(state, Mapping):
@@ -145,8 +147,8 @@ class Optimizer:
         for key, numbers in memory.items():
             if not isinstance(numbers, list) or not all(map(is_number, numbers)):
                 raise ValueError(f"{key} is not a list of finite numbers")
-            if key == "mean_square" and any(number < 0 for number in numbers):
-                raise ValueError(f"{key} has a negative number, and means of squares are none")
+            if any(number < self.memory[key] for number in numbers):
+                raise ValueError(f"{key} has a number below {self.memory[key]:g}")
             if len(numbers) != len(self.parameters):
                 raise ValueError(f"{name} has {len(self.parameters)} parameters, but {len(numbers)} {key}")
         self.learning_rate, self.steps = state["learning_rate"], state["steps"]
@@ -154,13 +156,13 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, w⁺ = w − η·∂E/∂w, on request with momentum.
+    """Stochastic gradient descent, w⁺ = w − η·∂E/∂w, optionally with momentum.
 
     Args:
         parameters: the Values to change.
         learning_rate: η.
-        momentum: how much of the velocity is kept from step to step, from 0 to 1.
-        nesterov: look one step of the velocity ahead (Sutskever et al., 2013, in PyTorch's form).
+        momentum: the factor of the previous velocity in the next, at least 0 and less than 1.
+        nesterov: use Nesterov's momentum (Sutskever et al., 2013, in PyTorch's form).
         weight_decay: added to the gradient, times the parameter.
         schedule: as for ``Optimizer``.
 
@@ -172,7 +174,7 @@ class SGD(Optimizer):
     1.6
     """
 
-    memory = ("velocity",)
+    memory: ClassVar = {"velocity": -math.inf}
     options = ("momentum", "nesterov")
 
     def __init__(
@@ -198,18 +200,20 @@ class SGD(Optimizer):
 
 
 class RMSProp(Optimizer):
-    """Divides each gradient by the root of the running mean of its squares (Tieleman and Hinton, 2012).
+    """Root mean square propagation (Tieleman and Hinton, 2012).
+
+    Each gradient is divided by the square root of the running mean of its squares.
 
     Args:
         parameters: the Values to change.
         learning_rate: η.
-        decay: how much of the running mean is kept from step to step (PyTorch's ``alpha``).
-        epsilon: added to the root, so that nothing is divided by 0.
+        decay: the factor of the previous running mean in the next (PyTorch's ``alpha``).
+        epsilon: added to the root, so that it is never 0.
         weight_decay: added to the gradient, times the parameter.
         schedule: as for ``Optimizer``.
     """
 
-    memory = ("mean_square",)
+    memory: ClassVar = {"mean_square": 0.0}
     options = ("decay", "epsilon")
 
     def __init__(
@@ -234,18 +238,20 @@ class RMSProp(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adaptive moment estimation (Kingma and Ba, 2015): RMSProp with momentum, both corrected for the start.
+    """Adaptive moment estimation (Kingma and Ba, 2015).
+
+    RMSProp with momentum, where both running means are corrected for starting from 0.
 
     Args:
         parameters: the Values to change.
         learning_rate: η.
-        betas: how much of the running means of gradients and of their squares is kept from step to step.
-        epsilon: added to the root, so that nothing is divided by 0.
+        betas: the factors of the previous running means, of gradients and of their squares, in the next.
+        epsilon: added to the root, so that it is never 0.
         weight_decay: added to the gradient, times the parameter.
         schedule: as for ``Optimizer``.
     """
 
-    memory = ("mean", "mean_square")
+    memory: ClassVar = {"mean": -math.inf, "mean_square": 0.0}
     options = ("betas", "epsilon")
 
     def __init__(
@@ -276,9 +282,10 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay shrinks the parameters and stays out of the running means.
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
 
-    Loshchilov and Hutter, 2019. Arguments as for ``Adam``, with a weight decay of 0.01 to start from.
+    The decay is subtracted from the parameter and does not enter the running means. Arguments as for
+    ``Adam``, but ``weight_decay`` is 0.01 by default.
     """
 
     decoupled = True
@@ -288,19 +295,10 @@ class AdamW(Adam):
         parameters: Iterable[Value],
         learning_rate: float = 0.001,
         *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        epsilon: float = 1e-8,
         weight_decay: float = 0.01,
-        schedule: Schedule | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            parameters,
-            learning_rate,
-            betas=betas,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            schedule=schedule,
-        )
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay, **options)
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
@@ -316,7 +314,14 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 
 
 def step_decay(every: int, factor: float = 0.1) -> Schedule:
-    """Return a schedule that multiplies by ``factor`` after each ``every`` steps (PyTorch's StepLR).
+    """Return a schedule that multiplies by ``factor`` after every ``every`` steps (PyTorch's StepLR).
+
+    Args:
+        every: the number of steps between two multiplications.
+        factor: from 0 to 1.
+
+    Raises:
+        ValueError: if an argument is out of its range.
 
     >>> [step_decay(2, 0.5)(step) for step in range(5)]
     [1.0, 1.0, 0.5, 0.5, 0.25]
@@ -329,14 +334,21 @@ def step_decay(every: int, factor: float = 0.1) -> Schedule:
 def exponential_decay(factor: float) -> Schedule:
     """Return a schedule that multiplies by ``factor`` after each step (PyTorch's ExponentialLR).
 
-    The factor of this and of ``step_decay`` is from 0 to 1.
+    Raises:
+        ValueError: if the factor is not from 0 to 1.
+
+    >>> [exponential_decay(0.5)(step) for step in range(3)]
+    [1.0, 0.5, 0.25]
     """
     _expect_factor(factor)
     return lambda step: float(factor**step)
 
 
 def linear_decay(steps: int, end: float = 0.0) -> Schedule:
-    """Return a schedule that goes from 1 to ``end`` in a straight line over ``steps``, and stays there.
+    """Return a schedule that falls from 1 to ``end`` linearly over ``steps``, and then stays there.
+
+    Raises:
+        ValueError: if ``steps`` is not a whole number of at least 1, or ``end`` not from 0 to 1.
 
     >>> [linear_decay(4)(step) for step in range(6)]
     [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
@@ -347,7 +359,9 @@ def linear_decay(steps: int, end: float = 0.0) -> Schedule:
 
 
 def cosine_decay(steps: int, end: float = 0.0) -> Schedule:
-    """Return a schedule from 1 to ``end`` along half a cosine (Loshchilov and Hutter, 2017), then ``end``.
+    """Return a schedule that falls from 1 to ``end`` along half a cosine, and then stays there.
+
+    Source: Loshchilov and Hutter, 2017. Arguments and errors as for ``linear_decay``.
 
     >>> [round(cosine_decay(4)(step), 6) for step in range(6)]
     [1.0, 0.853553, 0.5, 0.146447, 0.0, 0.0]

@@ -1,16 +1,16 @@
-"""Plots of training and of what was learnt; they need matplotlib (``pip install "tinygrad_edu[plots]"``).
+"""Plots of training and of its results; they need matplotlib (``pip install "tinygrad_edu[plots]"``).
 
-Each function draws into ``ax``, or into a new figure if there is none, and returns the axes, so that
-``ax.figure.savefig("plot.svg")`` saves it.
+Each function draws into the axes ``ax``, or into a new figure if none are given, and returns the axes, so
+that ``ax.figure.savefig("plot.svg")`` saves the figure.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tinygrad_edu.datasets import Dataset
-from tinygrad_edu.losses import as_list
+from tinygrad_edu._common.checks import as_list, whole
 from tinygrad_edu._module import Module
-from tinygrad_edu.train import Examples, predicted_class, target_class
+from tinygrad_edu.datasets import Dataset
+from tinygrad_edu.train import Examples, as_number, predicted_class, target_class
 
 try:
     import matplotlib.pyplot as plt
@@ -20,13 +20,13 @@ try:
 except ImportError:
     raise ImportError('plots need matplotlib: pip install "tinygrad_edu[plots]"') from None
 
-# Okabe and Ito's colours, which the colour-blind can tell apart, and two more, for ten digits.
+# Okabe and Ito's colours, which colour-blind readers can distinguish, and two more, for ten digits.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000"]
 COLOURS += ["#999999", "#882255"]
 
 
 def loss_curve(history: Mapping[str, Sequence[float]], ax: Axes | None = None) -> Axes:
-    """Plot the loss of each epoch, and that of the validation examples.
+    """Plot the loss of each epoch, and that of the validation examples if there are some.
 
     Args:
         history: what ``train.fit`` returned.
@@ -49,14 +49,14 @@ def loss_curve(history: Mapping[str, Sequence[float]], ax: Axes | None = None) -
 def layers_over_time(history: Mapping[str, Sequence[float]], axes: Any = None) -> Any:
     """Plot the norms of the weights and of the gradients of each layer, epoch by epoch.
 
-    Vanishing gradients show as curves that lie lower the nearer a layer is to the input.
+    If gradients vanish, the curves of the first layers lie below those of the last ones.
 
     Args:
-        history: what ``train.fit`` returned, trained with the callback ``record_norms``.
+        history: what ``train.fit`` returned when it was called with the callback ``record_norms``.
         axes: two axes to draw into.
 
     Raises:
-        ValueError: if the history has no such records.
+        ValueError: if the history has no norms.
     """
     if not any(name.startswith("gradients of ") for name in history):
         raise ValueError("the history has no norms: train with callbacks=[callbacks.record_norms]")
@@ -67,7 +67,7 @@ def layers_over_time(history: Mapping[str, Sequence[float]], axes: Any = None) -
             colour = COLOURS[place % len(COLOURS)]
             _curve(ax, curve, color=colour, label=name.removeprefix(f"{kind} of "))
         norms = {norm for curve in curves.values() for norm in curve}
-        if 0.0 in norms:  # of a dead layer: log 0 is nowhere, so the axis is linear near 0
+        if 0.0 in norms:  # of a dead layer: log 0 does not exist, so the axis is linear near 0
             ax.set_yscale("symlog", linthresh=min(norms - {0.0}, default=1.0))
         else:
             ax.set_yscale("log")
@@ -77,17 +77,18 @@ def layers_over_time(history: Mapping[str, Sequence[float]], axes: Any = None) -
 
 
 def decision_boundary(model: Module, data: Examples, steps: int = 60, ax: Axes | None = None) -> Axes:
-    """Plot which class a model of two inputs finds where, with the examples on top.
+    """Plot the class that a model of two inputs predicts at each point, with the examples on top.
 
     Args:
         model: a network of two inputs, with one output or one for each class.
         data: the examples, as for ``train.fit``.
-        steps: how many points in each direction are tried.
+        steps: the number of points in each direction, at least 2.
         ax: the axes to draw into.
 
     Raises:
-        ValueError: if the examples do not have two inputs.
+        ValueError: if the examples do not have two inputs, or ``steps`` is not a whole number of at least 2.
     """
+    steps = whole("steps", steps, least=2)
     if not isinstance(data, Dataset):
         data = Dataset([inputs for inputs, _ in data], [target for _, target in data])
     if len(data.inputs[0]) != 2:
@@ -95,12 +96,12 @@ def decision_boundary(model: Module, data: Examples, steps: int = 60, ax: Axes |
             f"a decision boundary needs two inputs, and these examples have {len(data.inputs[0])}"
         )
     ax = ax or plt.subplots(layout="constrained")[1]
-    xs, ys = (_span([row[i] for row in data.inputs], steps) for i in (0, 1))
+    xs, ys = (_positions([row[i] for row in data.inputs], steps) for i in (0, 1))
     classes = [[predicted_class(model([x, y])) for x in xs] for y in ys]
     kinds = [target_class(model(row), target) for row, target in data]
     count = 1 + max(kinds + [kind for row in classes for kind in row])
     colours = [COLOURS[kind % len(COLOURS)] for kind in range(count)]
-    # A cell around each point that was tried: lines between the classes would pass through others' numbers.
+    # A cell around each point: contour lines from class 0 to class 2 would show a class 1 between them.
     fields = ListedColormap(colours)
     ax.pcolormesh(xs, ys, classes, cmap=fields, vmin=-0.5, vmax=count - 0.5, alpha=0.25, shading="nearest")
     _scatter(ax, data.inputs, kinds, data.classes)
@@ -110,7 +111,7 @@ def decision_boundary(model: Module, data: Examples, steps: int = 60, ax: Axes |
 
 
 def predictions(model: Module, data: Examples, ax: Axes | None = None) -> Axes:
-    """Plot what a model of one output predicts against what is right; on the diagonal, it is right.
+    """Plot the output of a model against the target; on the diagonal they are equal.
 
     Args:
         model: a network with one output.
@@ -118,8 +119,8 @@ def predictions(model: Module, data: Examples, ax: Axes | None = None) -> Axes:
         ax: the axes to draw into.
     """
     ax = ax or plt.subplots(layout="constrained")[1]
-    targets = [float(as_list(target)[0]) for _, target in data]
-    outputs = [float(as_list(model(inputs))[0]) for inputs, _ in data]
+    targets = [as_number(as_list(target)[0]) for _, target in data]
+    outputs = [as_number(as_list(model(inputs))[0]) for inputs, _ in data]
     ax.axline((targets[0], targets[0]), slope=1, color="#999999", linewidth=1)
     ax.scatter(targets, outputs, s=20, c=COLOURS[0])
     ax.set(xlabel="target", ylabel="output", title="predictions")
@@ -127,11 +128,11 @@ def predictions(model: Module, data: Examples, ax: Axes | None = None) -> Axes:
 
 
 def codes(points: Sequence[Sequence[float]], kinds: Sequence[int], ax: Axes | None = None) -> Axes:
-    """Plot the codes that an autoencoder found: points of the plane, coloured by class.
+    """Plot the codes of an autoencoder as points, coloured by class.
 
     Args:
-        points: for each example the code; of longer ones the first two numbers are shown.
-        kinds: the class of each.
+        points: the code of each example; of longer codes the first two numbers are shown.
+        kinds: the class of each example.
         ax: the axes to draw into.
     """
     ax = ax or plt.subplots(layout="constrained")[1]
@@ -141,11 +142,11 @@ def codes(points: Sequence[Sequence[float]], kinds: Sequence[int], ax: Axes | No
 
 
 def images(rows: Sequence[Sequence[float]], columns: int = 10, ax: Axes | None = None) -> Axes:
-    """Show square images, such as the digits, side by side; from 0, white, to 1, black.
+    """Show square images, such as the digits, side by side.
 
     Args:
-        rows: for each image its pixels, line by line.
-        columns: how many images stand in one line.
+        rows: the pixels of each image, line by line, from 0 (white) to 1 (black); numbers or Values.
+        columns: the number of images in one line.
         ax: the axes to draw into.
 
     Raises:
@@ -160,14 +161,14 @@ def images(rows: Sequence[Sequence[float]], columns: int = 10, ax: Axes | None =
     for place, pixels in enumerate(rows):
         top, left = place // columns * (side + 1), place % columns * (side + 1)
         for y in range(side):
-            sheet[top + y][left : left + side] = map(float, pixels[y * side : (y + 1) * side])
+            sheet[top + y][left : left + side] = map(as_number, pixels[y * side : (y + 1) * side])
     ax.imshow(sheet, cmap="Greys", vmin=0, vmax=1)
     ax.set_axis_off()
     return ax
 
 
 def _curve(ax: Axes, numbers: Sequence[float], **style: Any) -> None:
-    """Plot a number for each epoch; a single one is a dot, since a line needs two points."""
+    """Plot a number for each epoch; a single one as a dot, since a line needs two points."""
     ax.plot(range(1, len(numbers) + 1), numbers, marker="o" if len(numbers) == 1 else "", **style)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
@@ -179,17 +180,17 @@ def _scatter(
     for kind in sorted(set(whole)):
         chosen = [point for point, k in zip(points, whole, strict=True) if k == kind]
         label = names[kind] if kind < len(names) else str(kind)
-        marker = "osD^vPX*ph"[kind % 10]  # never by colour alone
+        marker = "osD^vPX*ph"[kind % 10]  # classes differ in more than the colour
         colour = COLOURS[kind % len(COLOURS)]
         ax.scatter([p[0] for p in chosen], [p[1] for p in chosen], s=20, c=colour, marker=marker, label=label)
     _legend_beside(ax)
 
 
 def _legend_beside(ax: Axes) -> None:
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))  # where it hides nothing
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))  # where it covers no point
 
 
-def _span(numbers: Sequence[float], steps: int) -> list[float]:
+def _positions(numbers: Sequence[float], steps: int) -> list[float]:
     low, high = min(numbers), max(numbers)
     margin = 0.1 * (high - low) or 1.0
     return [low - margin + (high - low + 2 * margin) * i / (steps - 1) for i in range(steps)]

@@ -7,24 +7,59 @@
     E_total = E_o1 + E_o2
 
 There is one bias per layer: b1 feeds both hidden neurons, b2 both output neurons.
+
+Source: M. Mazur, "A Step by Step Backpropagation Example", 17 March 2015,
+https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/. It has been retold in many
+languages, often without its second half, the hidden layer.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import SupportsFloat
 
-from tinygrad_edu._common.names import UnknownNameError
+from tinygrad_edu._common.checks import whole
+from tinygrad_edu._common.names import look_up
 from tinygrad_edu.engine.value import Value
+from tinygrad_edu.see.place import Place
 
 WEIGHTS = {"w1": 0.15, "w2": 0.20, "w3": 0.25, "w4": 0.30, "w5": 0.40, "w6": 0.45, "w7": 0.50, "w8": 0.55}
 BIASES = {"b1": 0.35, "b2": 0.60}
 INPUTS = {"i1": 0.05, "i2": 0.10}
 TARGETS = {"target_o1": 0.01, "target_o2": 0.99}
+LEARNING_RATE = 0.5
+
+# fmt: off
+PLACES = {
+    "i1": Place("input", 0, 1),      "i2": Place("input", 0, 2),
+    "w1": Place("weight", 1, 1, 1),  "w2": Place("weight", 1, 1, 2),
+    "w3": Place("weight", 1, 2, 1),  "w4": Place("weight", 1, 2, 2),
+    "b1": Place("bias", 1),
+    "net_h1": Place("net", 1, 1),    "net_h2": Place("net", 1, 2),
+    "out_h1": Place("out", 1, 1),    "out_h2": Place("out", 1, 2),
+    "w5": Place("weight", 2, 1, 1),  "w6": Place("weight", 2, 1, 2),
+    "w7": Place("weight", 2, 2, 1),  "w8": Place("weight", 2, 2, 2),
+    "b2": Place("bias", 2),
+    "net_o1": Place("net", 2, 1),    "net_o2": Place("net", 2, 2),
+    "out_o1": Place("out", 2, 1),    "out_o2": Place("out", 2, 2),
+    "target_o1": Place("target", 3, 1), "target_o2": Place("target", 3, 2),
+    "E_o1": Place("error", 3, 1),    "E_o2": Place("error", 3, 2),
+    "E_total": Place("total", 4),
+}
+"""Where in the network each Value of the example belongs, in the order of the layers."""
+# fmt: on
 
 
 class WorkedExample(Mapping[str, Value]):
     """The Values of the worked example by name: ``example["w5"]``, ``example["net_o1"]``.
 
     The errors E_o1 and E_o2 have their names here, but no label: they are terms of E_total, and without
-    them the path from w5 to E_total has just the three factors of the text.
+    them the path from w5 to E_total has just the three factors that Mazur writes.
+
+    Args:
+        numbers: own numbers for some of the leaves, by name: weights, biases, inputs and targets.
+
+    Raises:
+        UnknownNameError: if a name is not that of a leaf.
+        TypeError: if a number is not a real number.
 
     >>> example = worked_example()
     >>> example["E_total"].backward()
@@ -32,8 +67,11 @@ class WorkedExample(Mapping[str, Value]):
     '0.082167041'
     """
 
-    def __init__(self) -> None:
-        leaves = WEIGHTS | BIASES | INPUTS | TARGETS
+    def __init__(self, **numbers: SupportsFloat) -> None:
+        leaves: dict[str, SupportsFloat] = {**WEIGHTS, **BIASES, **INPUTS, **TARGETS}
+        for name, number in numbers.items():
+            look_up("leaf in the worked example called", name, leaves)
+            leaves[name] = number
         values = {name: Value(number, name) for name, number in leaves.items()}
         w1, w2, w3, w4, w5, w6, w7, w8, b1, b2, i1, i2, target_o1, target_o2 = values.values()
 
@@ -54,14 +92,14 @@ class WorkedExample(Mapping[str, Value]):
         for name, value in values.items():
             value.label = name
         self._values = values | {"E_o1": E_o1, "E_o2": E_o2}
+        for name, value in self._values.items():
+            value.group = PLACES[name]
 
     def __repr__(self) -> str:
         return f"<WorkedExample: E_total = {self['E_total'].data:.9f}>"
 
     def __getitem__(self, name: str) -> Value:
-        if name not in self._values:
-            raise UnknownNameError("Value in the worked example called", name, self._values)
-        return self._values[name]
+        return look_up("Value in the worked example called", name, self._values)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -69,31 +107,29 @@ class WorkedExample(Mapping[str, Value]):
     def __len__(self) -> int:
         return len(self._values)
 
-    def train(self, steps: int, learning_rate: float = 0.5, biases: bool = False) -> None:
+    def train(self, steps: int, learning_rate: float = LEARNING_RATE, biases: bool = False) -> None:
         """Take steps of gradient descent, w⁺ = w − learning_rate · ∂E_total/∂w.
 
         Each step computes all gradients first and then makes all updates: to update w5 before the
-        hidden layer's gradients are computed is the classic mistake. Afterwards the data of every Value
-        is that of the trained network, and ``grad`` holds the gradients of the last step's start.
+        hidden layer's gradients are computed is the classic mistake. Afterwards every Value holds the
+        number of the trained network, and ``grad`` the gradients at the start of the last step.
 
         Args:
-            steps: how many steps; not negative.
-            learning_rate: η, the length of a step relative to the gradient.
-            biases: train the two shared biases too; the text trains the weights only.
+            steps: the number of steps; not negative.
+            learning_rate: η, the size of a step relative to the gradient.
+            biases: train the two shared biases too; Mazur trains the weights only.
 
         Raises:
-            ValueError: if ``steps`` is negative.
+            ValueError: if ``steps`` is not a whole number of at least 0.
 
         >>> example = worked_example()
         >>> example.train(1)
         >>> f"{example['w5'].data:.9f} {example['E_total'].data:.9f}"
         '0.358916480 0.291027774'
         """
-        if steps < 0:
-            raise ValueError(f"steps={steps}: the number of steps cannot be negative")
         E_total = self["E_total"]
         trained = [self[name] for name in (WEIGHTS | BIASES if biases else WEIGHTS)]
-        for _ in range(steps):
+        for _ in range(whole("steps", steps, least=0)):
             E_total.zero_grad()
             E_total.backward()
             for parameter in trained:
@@ -101,6 +137,19 @@ class WorkedExample(Mapping[str, Value]):
             E_total.forward()
 
 
-def worked_example() -> WorkedExample:
-    """Return the worked example with the text's first weights, its forward pass computed."""
-    return WorkedExample()
+def worked_example(**numbers: SupportsFloat) -> WorkedExample:
+    """Return the worked example with Mazur's numbers, its forward pass computed.
+
+    Args:
+        numbers: own numbers in place of Mazur's, for any weight, bias, input or target.
+
+    Raises:
+        UnknownNameError: if a name is not one of these.
+        TypeError: if a number is not a real number.
+
+    >>> worked_example()
+    <WorkedExample: E_total = 0.298371109>
+    >>> worked_example(w1=0.9, target_o1=1)["net_h1"].data
+    0.415
+    """
+    return WorkedExample(**numbers)

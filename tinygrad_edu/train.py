@@ -1,4 +1,4 @@
-"""Training: ``fit`` goes over the data again and again and lets an optimiser change the model.
+"""Training: ``fit`` goes over the data epoch by epoch and lets an optimiser change the model.
 
 >>> from tinygrad_edu.datasets import worked_pair
 >>> from tinygrad_edu.nn import MLP
@@ -12,36 +12,39 @@ import math
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
-from tinygrad_edu import ops
-from tinygrad_edu.callbacks import Callback, Checkpoint, History, Training
-from tinygrad_edu._common.checks import whole
-from tinygrad_edu.datasets import split
-from tinygrad_edu.losses import LOSSES, as_list
-from tinygrad_edu._module import Module
+from tinygrad_edu._common.checks import as_list, whole
 from tinygrad_edu._common.names import look_up
-from tinygrad_edu.see.notation import formula
-from tinygrad_edu.engine.op import DomainError, as_float
-from tinygrad_edu.optim import OPTIMIZERS, Optimizer
+from tinygrad_edu._module import Module
+from tinygrad_edu.callbacks import Callback, History, Training
+from tinygrad_edu.datasets import split
+from tinygrad_edu.engine.errors import DomainError, as_float
+from tinygrad_edu.engine.rules import mean, sigmoid
 from tinygrad_edu.engine.value import Value, topological_order
+from tinygrad_edu.losses import LOSSES
+from tinygrad_edu.optim import OPTIMIZERS, Optimizer
+from tinygrad_edu.see.notation import formula
 
 Examples = Sequence[tuple[Any, Any]]
 Loss = Callable[[Any, Any], Value]
 Metric = Callable[[Any, Any], float]
 ADVICE = "try a smaller learning rate, or look for bad data"
-LARGE = 1000.0  # of a parameter, when the learning rate is to blame
+LARGE = 1000.0  # a parameter above it suggests that the learning rate is too large
 
 
 class DivergedError(ValueError):
-    """The loss is infinite or NaN, so no gradient means anything any more.
+    """The loss is infinite or NaN, so gradients have no meaning any more.
 
     Attributes:
         history: what ``fit`` measured before.
     """
 
-    history = History()
+    def __init__(self, message: str, history: History | None = None) -> None:
+        super().__init__(message)
+        self.history = History() if history is None else history
 
 
 def fit(
@@ -55,46 +58,41 @@ def fit(
     metric: str | Metric | None = None,
     validation: Examples | float | None = None,
     seed: int = 0,
-    callbacks: Iterable[Callback] = (),
+    callbacks: Iterable[Callback] | Callback = (),
     history: History | None = None,
     progress: bool = True,
 ) -> History:
-    """Train a model, and return what was measured on the way.
+    """Train a model, and return what was measured after each epoch.
 
-    Ctrl-C ends training early: the model keeps what it learnt, and the history is returned. Afterwards
-    all gradients are 0, so that a ``backward()`` of your own starts afresh.
+    Ctrl-C ends training early: the model keeps what it has learnt, and the history is returned.
+    Afterwards all gradients are 0, so that a ``backward()`` of your own starts afresh.
 
     Args:
-        model: the network, or anything with parameters that maps inputs to outputs.
+        model: the network, or any Module that maps inputs to outputs.
         data: the examples, a ``Dataset`` or a list of pairs (inputs, target).
         loss: a name in ``losses.LOSSES``, or a function of outputs and target that returns a Value. The
             mean over a batch is minimised.
         optimizer: a name in ``optim.OPTIMIZERS``, or an optimiser with the options you want.
-        epochs: how often to go over the data, those in ``history`` counted.
-        batch_size: how many examples make one step; all of them if None. Batches are drawn anew for
+        epochs: how often to go over the data, the epochs in ``history`` included.
+        batch_size: the number of examples in one step; all of them if None. Batches are drawn anew for
             each epoch.
         metric: "accuracy", or a function of outputs and target that returns a number, to be averaged.
-        validation: examples to measure on but not to learn from, or which fraction of ``data`` to take.
+        validation: examples to measure on but not to learn from, or the fraction of ``data`` to use so.
         seed: what batches, and the fraction for validation, are drawn from.
-        callbacks: functions called with a ``Training`` after each epoch, in their order, a checkpoint last.
-        history: the history of earlier epochs, to go on from.
+        callbacks: functions called with a ``Training`` after each epoch, in their order; those with the
+            attribute ``runs_last``, such as a checkpoint, after all others.
+        history: the history of earlier epochs, to continue.
         progress: show a progress bar, in a terminal or a notebook.
 
     Raises:
         UnknownNameError: for an unknown loss, optimiser or metric.
-        ValueError: if there is no data, if it is not pairs all made like the first, or if a number is not
-            finite or out of its range.
-        TypeError: if ``optimizer``, ``loss`` or ``metric`` is something else.
-        DivergedError: if the loss becomes infinite or NaN; it names the first Value that went bad.
+        ValueError: if there is no data, if it is not pairs of the same shape as the first, if a number is
+            not finite or out of its range, or if the loss depends on no parameter.
+        TypeError: if ``optimizer``, ``loss`` or ``metric`` has another type.
+        DivergedError: if the loss becomes infinite or NaN; it names the first Value that is not finite.
     """
     measure = _Measure(loss, metric)
-    if isinstance(optimizer, str):
-        optimizer = look_up("optimiser", optimizer, OPTIMIZERS)(model.parameters())
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            "optimizer is a name, as in 'adam', or an optimiser, as in Adam(model.parameters(), 0.01), "
-            f"not {optimizer!r}"
-        )
+    optimizer = _optimizer(optimizer, model)
     examples = _examples(data)
     if isinstance(validation, (int, float)):
         examples, validation = split(examples, validation, seed)
@@ -103,39 +101,29 @@ def fit(
     epochs = whole("epochs", epochs, least=0)
     history = history if isinstance(history, History) else History(history or {})
     training = Training(model, optimizer, history)
-    parameters = {*model.parameters(), *optimizer.parameters}  # either may hold some that the other does not
-    if len(parameters) == len(model.parameters()) + len(optimizer.parameters):
-        raise ValueError("the optimiser has no parameter of this model: was the model made anew since?")
-    several = [callbacks] if callable(callbacks) else callbacks
-    callbacks = sorted(several, key=lambda callback: isinstance(callback, Checkpoint))
-    batches = math.ceil(len(examples) / batch_size)
-    with _progress_bar(epochs * batches, history.epochs * batches, progress) as bar:
+    callbacks = _in_order([callbacks] if callable(callbacks) else callbacks)
+    # A model may have parameters that its optimiser does not change, and the optimiser may have others.
+    parameters = {*model.parameters(), *optimizer.parameters}
+    steps, first = math.ceil(len(examples) / batch_size), history.epochs
+    with _progress_bar(epochs * steps, first * steps, progress) as bar:
         try:
             while history.epochs < epochs:
                 bar.set_description(f"epoch {history.epochs + 1}/{epochs}", False)
-                for batch in _batches(examples, batch_size, f"{seed} {history.epochs}"):
-                    _zero_grad(parameters)
-                    measure.batch(model, batch).backward()
-                    optimizer.step()
-                    bar.update()
-                numbers = measure.take()
-                for batch in _batches(held_out, batch_size):
-                    measure.batch(model, batch)
-                numbers |= {f"validation_{name}": number for name, number in measure.take().items()}
-                _expect_finite(optimizer.parameters)
+                batches = _batches(examples, batch_size, f"{seed} {history.epochs}")
+                numbers = _epoch(measure, training, batches, parameters, bar, history.epochs == first)
+                numbers |= _validation(measure, model, _batches(held_out, batch_size))
                 history.record(**numbers)
                 bar.set_postfix(_at_a_glance(numbers), refresh=False)
-                stops = [callback for callback in callbacks if _stops(callback, training)]
-                if stops:
-                    history.stopped = getattr(stops[0], "__name__", type(stops[0]).__name__)
+                stopped = [_name(callback) for callback in callbacks if _stops(callback, training)]
+                if stopped:
+                    history.stopped = stopped[0]
                     return history
             history.stopped = "all epochs done"
         except KeyboardInterrupt:
             history.cut(min(map(len, history.values()), default=0))  # if not all callbacks ran
             history.stopped = "interrupted"
         except DivergedError as error:
-            error.args, error.history = (f"epoch {history.epochs + 1}: {error}",), history
-            raise
+            raise DivergedError(f"epoch {history.epochs + 1}: {error}", history) from None
         finally:
             _zero_grad(parameters)
     return history
@@ -157,6 +145,64 @@ def evaluate(
     return measure.take()
 
 
+def _optimizer(optimizer: str | Optimizer, model: Module) -> Optimizer:
+    """Return an optimiser that may be given by its name, once it is sure to change the model."""
+    if isinstance(optimizer, str):
+        optimizer = look_up("optimiser", optimizer, OPTIMIZERS)(model.parameters())
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            "optimizer is a name, as in 'adam', or an optimiser, as in Adam(model.parameters(), 0.01), "
+            f"not {optimizer!r}"
+        )
+    if not {*model.parameters()}.intersection(optimizer.parameters):
+        raise ValueError("the optimiser has no parameter of this model: was the model made anew since?")
+    return optimizer
+
+
+def _epoch(
+    measure: "_Measure",
+    training: Training,
+    batches: list[Examples],
+    parameters: Collection[Value],
+    bar: Any,
+    is_first: bool,
+) -> dict[str, float]:
+    """Take one step for each batch, and return the means that were measured before the steps."""
+    for number, batch in enumerate(batches):
+        _zero_grad(parameters)
+        loss = measure.batch(training.model, batch)
+        if is_first and number == 0:
+            _expect_dependence(loss, measure, training, batches[1:])
+        loss.backward()
+        training.optimizer.step()
+        bar.update()
+    for parameter in training.optimizer.parameters:
+        if not math.isfinite(parameter.data):
+            raise DivergedError(f"{parameter.label or 'a parameter'} is {parameter.data}: {ADVICE}")
+    return measure.take()
+
+
+def _validation(measure: "_Measure", model: Module, batches: list[Examples]) -> dict[str, float]:
+    for batch in batches:
+        measure.batch(model, batch)
+    return {f"validation_{name}": number for name, number in measure.take().items()}
+
+
+def _expect_dependence(loss: Value, measure: "_Measure", training: Training, others: list[Examples]) -> None:
+    """Raise a ValueError if neither this loss nor another batch's depends on what the optimiser changes.
+
+    A single batch may be independent: a loss can have a branch that is constant.
+    """
+    parameters = {*training.optimizer.parameters}
+    losses = chain([loss], (measure.loss(training.model, batch)[0] for batch in others))
+    if any(not parameters.isdisjoint(topological_order(each)) for each in losses):
+        return
+    raise ValueError(
+        "the loss depends on no parameter of the optimiser, so nothing can be learnt: compute it from the "
+        "outputs by operations on Values, as in output.tanh(), not from .data or with functions of math"
+    )
+
+
 class _Measure:
     """Computes losses of batches, and means over all examples since the last ``take``."""
 
@@ -170,86 +216,58 @@ class _Measure:
         self._count = 0
 
     def batch(self, model: Module, batch: Examples) -> Value:
-        """Return the mean loss of a batch as a Value, and add it to the sums."""
+        """Return the mean loss of a batch as a Value, and add it and the metric to the sums."""
+        loss, outputs = self.loss(model, batch)
+        self._count += len(batch)
+        self._add("loss", loss.data * len(batch))
+        if self._metric is not None:
+            pairs = zip(outputs, batch, strict=True)
+            self._add(
+                self._metric_name, math.fsum(self._metric(output, target) for output, (_, target) in pairs)
+            )
+        return loss
+
+    def loss(self, model: Module, batch: Examples) -> tuple[Value, list[Any]]:
+        """Return the mean loss of a batch, and its outputs.
+
+        Raises:
+            DivergedError: if the loss is not finite, or not defined.
+            TypeError: if it is not a Value.
+        """
         try:
             outputs = [model(inputs) for inputs, _ in batch]
             losses = [self._loss(output, target) for output, (_, target) in zip(outputs, batch, strict=True)]
+            for loss in losses:
+                if not isinstance(loss, Value):
+                    raise TypeError(
+                        f"the loss is {type(loss).__name__}, not a Value: compute it from the outputs"
+                    )
+            average: Value = mean(losses) if len(losses) > 1 else losses[0]
         except DomainError as error:
-            computed = [formula(value)[:60] for value in error.values if value.args and not value.label]
-            origin = f", computed from {' and '.join(computed)}" if computed else ""
-            name, worst = max(model.named_parameters().items(), key=lambda item: abs(item[1].data))
-            largest = f"; the largest parameter is {worst.label or name} = {worst.data}"
-            advice = f"{largest}: {ADVICE}" if abs(worst.data) > LARGE else ": look for bad data"
-            raise DivergedError(f"{error}{origin}{advice}") from None
-        for loss in losses:
-            if not isinstance(loss, Value):
-                raise TypeError(
-                    f"the loss is {type(loss).__name__}, not a Value: compute it from the outputs"
-                )
-        total: Value = ops.sum(losses)
-        mean = total * (1.0 / len(losses)) if len(losses) > 1 else losses[0]
-        if not math.isfinite(mean.data):
-            raise DivergedError(
-                f"the loss is {mean.data}; the first Value that went bad is {_first_bad(mean)}: {ADVICE}"
-            )
-        self._count += len(batch)
-        self._add("loss", mean.data * len(batch))
-        if self._metric is not None:
-            pairs = zip(outputs, batch, strict=True)
-            total_metric = math.fsum(self._metric(output, target) for output, (_, target) in pairs)
-            self._add(self._metric_name, total_metric)
-        return mean
+            raise DivergedError(_undefined(error, model)) from None
+        if not math.isfinite(average.data):
+            first = f"the first Value that is not finite is {_first_bad(average)}"
+            raise DivergedError(f"the loss is {average.data}; {first}: {ADVICE}")
+        return average, outputs
 
     def _add(self, name: str, number: float) -> None:
         self._sums[name] = self._sums.get(name, 0.0) + number
 
     def take(self) -> dict[str, float]:
-        """Return the means, and start anew."""
+        """Return the means, and start again."""
         means = {name: total / self._count for name, total in self._sums.items()}
         self._sums, self._count = {}, 0
         return means
 
 
-def _progress_bar(total: int, done: int, progress: bool) -> Any:
-    with warnings.catch_warnings():
-        # A notebook without the widgets (extra "notebook") gets the bar of a terminal.
-        warnings.filterwarnings("ignore", "IProgress not found")
-        from tqdm.auto import tqdm  # heavier than all the rest of this module
-
-        in_a_notebook = "ipykernel" in sys.modules
-        # None: hidden where a bar is no use, as in a log file
-        hidden = not progress or (False if in_a_notebook else None)
-        layout = "{desc} |{bar:6}| {remaining}{postfix}"  # so that it fits 80 columns
-        return tqdm(total=total, initial=done, disable=hidden, bar_format=None if in_a_notebook else layout)
-
-
-def _at_a_glance(numbers: dict[str, float]) -> dict[str, str]:
-    """Return what stands beside the bar: the loss, and else what was measured on validation examples."""
-    has_validation = "validation_loss" in numbers
-    return {
-        name.replace("validation_", "val "): f"{number:.2g}"
-        for name, number in numbers.items()
-        if name == "loss" or not has_validation or name.startswith("validation_")
-    }
-
-
-def _stops(callback: Callback, training: Training) -> bool:
-    answer = callback(training)
-    if callable(answer):
-        name = getattr(callback, "__name__", "a callback")
-        raise TypeError(f"{name} is to be called first: give callbacks=[{name}(...)]")
-    return bool(answer)
-
-
-def _expect_finite(parameters: Iterable[Value]) -> None:
-    for parameter in parameters:
-        if not math.isfinite(parameter.data):
-            raise DivergedError(f"{parameter.label or 'a parameter'} is {parameter.data}: {ADVICE}")
-
-
-def _zero_grad(parameters: Iterable[Value]) -> None:
-    for parameter in parameters:
-        parameter.grad = 0.0
+def _undefined(error: DomainError, model: Module) -> str:
+    """Describe an operation that has no value, where it came from, and what to do."""
+    computed = [formula(value)[:60] for value in error.values if value.args and not value.label]
+    origin = f", computed from {' and '.join(computed)}" if computed else ""
+    name, worst = max(model.named_parameters().items(), key=lambda item: abs(item[1].data))
+    largest = f"; the largest parameter is {worst.label or name} = {worst.data}"
+    advice = f"{largest}: {ADVICE}" if abs(worst.data) > LARGE else ": look for bad data"
+    return f"{error}{origin}{advice}"
 
 
 def _first_bad(loss: Value) -> str:
@@ -261,13 +279,57 @@ def _first_bad(loss: Value) -> str:
     for value in others:
         if after.intersection(value.args):
             after.add(value)
-    name = next((f", on the way to {value.label}" for value in others if value in after and value.label), "")
+    name = next((f", on the path to {value.label}" for value in others if value in after and value.label), "")
     what = f"a result of {first.op.name}" if first.op else "an unnamed number"
     return f"{what} = {first.data}{name}"
 
 
+def _progress_bar(total: int, done: int, progress: bool) -> Any:
+    with warnings.catch_warnings():
+        # A notebook without the widgets (extra "notebook") gets the bar of a terminal.
+        warnings.filterwarnings("ignore", "IProgress not found")
+        from tqdm.auto import tqdm  # slower to import than all the rest of this module
+
+        in_a_notebook = "ipykernel" in sys.modules
+        # None: hidden where there is no terminal, as in a log file
+        hidden = not progress or (False if in_a_notebook else None)
+        layout = "{desc} |{bar:6}| {remaining}{postfix}"  # so that it fits 80 columns
+        return tqdm(total=total, initial=done, disable=hidden, bar_format=None if in_a_notebook else layout)
+
+
+def _at_a_glance(numbers: dict[str, float]) -> dict[str, str]:
+    """Return what stands beside the bar: the loss, and either what validation measured or the metric."""
+    has_validation = "validation_loss" in numbers
+    return {
+        name.replace("validation_", "val "): f"{number:.2g}"
+        for name, number in numbers.items()
+        if name == "loss" or not has_validation or name.startswith("validation_")
+    }
+
+
+def _in_order(callbacks: Iterable[Callback]) -> list[Callback]:
+    return sorted(callbacks, key=lambda callback: getattr(callback, "runs_last", False))
+
+
+def _stops(callback: Callback, training: Training) -> bool:
+    answer = callback(training)
+    if callable(answer):
+        name = _name(callback)
+        raise TypeError(f"call {name} first: give callbacks=[{name}(...)]")
+    return bool(answer)
+
+
+def _name(callback: Callback) -> str:
+    return getattr(callback, "__name__", type(callback).__name__)
+
+
+def _zero_grad(parameters: Iterable[Value]) -> None:
+    for parameter in parameters:
+        parameter.grad = 0.0
+
+
 def _examples(data: Examples, like: tuple[Any, Any] | None = None) -> Examples:
-    """Return the examples in a list, once it is sure that all are made like the first, or like another."""
+    """Return the examples as a list, once it is sure that all have the shape of the first, or of ``like``."""
     if not isinstance(data, Iterable):
         raise ValueError(f"data is a list of pairs (inputs, target), not {data!r}")
     examples = list(data)
@@ -290,10 +352,19 @@ NOT_FINITE = "a number that is infinite or NaN"
 def _kind(part: Any) -> str:
     """Return in words what inputs or a target consist of; a model of one's own may take other things."""
     try:
-        numbers = [x.data if isinstance(x, Value) else as_float(x) for x in as_list(part)]
+        numbers = [as_number(item) for item in as_list(part)]
     except TypeError:
         return "not only numbers"
     return f"{len(numbers)} numbers" if all(map(math.isfinite, numbers)) else NOT_FINITE
+
+
+def as_number(item: Any) -> float:
+    """Return the number of a Value, or any other real number as a float.
+
+    >>> as_number(Value(0.5)), as_number(2)
+    (0.5, 2.0)
+    """
+    return item.data if isinstance(item, Value) else as_float(item)
 
 
 def _batches(examples: Examples, size: int, seed: str | None = None) -> list[Examples]:
@@ -306,31 +377,35 @@ def _batches(examples: Examples, size: int, seed: str | None = None) -> list[Exa
 
 
 def predicted_class(output: Any) -> int:
-    """Return which class an output stands for.
+    """Return the class that an output stands for.
 
     Args:
         output: a list with one number for each class, of which the largest counts; or a single output,
-            alone or in a list, which says 1 if it is positive, or more than a half where it comes out of
-            a sigmoid, else 0.
+            alone or in a list: class 1 if it is positive, or above ½ if it is the result of a sigmoid,
+            else class 0.
 
     >>> predicted_class([0.1, 2.0, -1.0]), predicted_class(Value(0.2)), predicted_class(Value(-1.0).sigmoid())
     (1, 1, 0)
     """
-    scores = as_list(output)
+    outputs = as_list(output)
+    scores = [as_number(score) for score in outputs]
     if len(scores) > 1:
-        return max(range(len(scores)), key=lambda place: float(scores[place]))
-    return int(float(scores[0]) > (0.5 if getattr(scores[0], "op", None) is ops.sigmoid else 0.0))
+        return scores.index(max(scores))
+    return int(scores[0] > (0.5 if getattr(outputs[0], "op", None) is sigmoid else 0.0))
 
 
 def target_class(output: Any, target: Any) -> int:
-    """Return which class a target stands for; arguments as for ``accuracy``."""
-    numbers = as_list(target)
+    """Return the class that a target stands for; arguments as for ``accuracy``.
+
+    >>> target_class(Value(0.2), -1), target_class([Value(0.2), Value(0.8)], [0, 1])
+    (0, 1)
+    """
+    numbers = [as_number(item) for item in as_list(target)]
     if len(numbers) > 1:
         return predicted_class(numbers)
-    number = float(numbers[0])
     if len(as_list(output)) > 1:
-        return int(number)
-    return int(number > (0.5 if 0 <= number <= 1 else 0.0))  # a target may be soft, such as 0.1 and 0.9
+        return int(numbers[0])
+    return int(numbers[0] > (0.5 if 0 <= numbers[0] <= 1 else 0.0))  # a target may be 0.1 or 0.9
 
 
 def accuracy(output: Any, target: Any) -> float:
@@ -338,8 +413,11 @@ def accuracy(output: Any, target: Any) -> float:
 
     Args:
         output: the output or the outputs for one example.
-        target: the class of a single output, 0 or 1 (or −1 or 1); for a list of outputs the number of the
+        target: of a single output its class, 0 or 1 (or −1 or 1); of a list of outputs the number of the
             class, or a list whose largest number says it.
+
+    >>> accuracy(Value(0.2), 1), accuracy([Value(0.1), Value(0.9)], 0)
+    (1.0, 0.0)
     """
     return float(predicted_class(output) == target_class(output, target))
 

@@ -1,4 +1,4 @@
-"""Files that are read with a clear error and written whole or not at all."""
+"""Files: read with clear errors, written atomically."""
 
 import json
 import os
@@ -8,50 +8,50 @@ from typing import Any
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file so that a reader finds the old content or the new, never half of it.
+    """Write a file atomically: a reader finds the old content or the new, never a part of it.
 
-    The content goes into a temporary file beside it, which then takes its name.
+    The content goes into a temporary file in the same folder, which is then renamed.
 
     Raises:
-        OSError: if the folder is missing or the file cannot be written; the old content is then still there.
+        OSError: if the folder is missing or the file cannot be written; the old content then remains.
     """
     expect_place_for(path)
-    target = Path(path).resolve()  # behind a link, the file that it names
+    target = Path(path).resolve()  # of a link, the file that it points to
     temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{threading.get_ident()}")
     try:
         temporary.write_bytes(content)
         os.replace(temporary, target)
-    except BaseException as error:  # an interrupt too: leave nothing half-written behind
+    except BaseException as error:  # an interrupt too: leave no temporary file
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):  # name the file that was asked for
+        if isinstance(error, OSError):  # name the file that the user named
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise
 
 
 def expect_place_for(path: str | os.PathLike[str]) -> None:
-    """Check, before long work perhaps, that a path can name a file to write.
+    """Check before long work that a file can be written to a path.
 
     Raises:
-        OSError: if it is a folder or a device, or in a folder that is missing or closed to the user.
+        OSError: if it is a folder or a device, or if its folder is missing or not writable.
     """
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder: name a file in it")
     if target.exists() and not target.is_file():
-        raise OSError(f"{target} is a device and no file: name another")
+        raise OSError(f"{target} is a device, not a file: name another")
     if not target.parent.is_dir():
         raise FileNotFoundError(
             f"there is no folder {target.parent} to write {target.name} into: make it first"
         )
     if not os.access(target.parent, os.W_OK):
-        raise PermissionError(f"nothing may be written into the folder {target.parent}: choose another")
+        raise PermissionError(f"the folder {target.parent} is not writable: choose another")
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Write plain data as JSON, whole.
+    """Write plain data as a JSON file, atomically.
 
     Raises:
-        ValueError: if a number is infinite or NaN, which JSON cannot hold; nothing is written.
+        ValueError: if a number is infinite or NaN, which JSON cannot represent; nothing is written.
         OSError: if the file cannot be written.
     """
     try:

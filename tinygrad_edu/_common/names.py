@@ -1,4 +1,4 @@
-"""Names that a user types: the error for an unknown one says which come nearest."""
+"""Names that a user types; the error for an unknown name suggests the nearest known ones."""
 
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
@@ -7,7 +7,12 @@ Entry = TypeVar("Entry")
 
 
 class UnknownNameError(KeyError):
-    """A name is not known; the message gives the nearest known ones.
+    """A name is not known; the message suggests the nearest known names.
+
+    Args:
+        kind: what the name should have been, such as "weight".
+        name: the unknown name.
+        known: the names that exist.
 
     >>> raise UnknownNameError("weight", "w9", ["w5", "w6", "b1"])
     Traceback (most recent call last):
@@ -31,7 +36,7 @@ class UnknownNameError(KeyError):
     def __str__(self) -> str:
         near = self.nearest or self.known[:10]
         if not near:
-            return f"there is no {self.kind} {self.name[:40]!r}, nor any other"
+            return f"there is no {self.kind} {self.name[:40]!r}: there are none at all"
         listed = " or ".join(filter(None, [", ".join(near[:-1]), near[-1]]))
         return f"there is no {self.kind} {self.name[:40]!r}: did you mean {listed}?"
 
@@ -39,8 +44,13 @@ class UnknownNameError(KeyError):
 def look_up(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:
     """Return the entry of a table that has this name.
 
+    Args:
+        kind: what the entries are, for the message.
+        name: the name to look up.
+        table: the entries by name.
+
     Raises:
-        UnknownNameError: if there is none; the message gives the nearest names.
+        UnknownNameError: if there is none; the message suggests the nearest names.
         TypeError: if the name is not text.
 
     >>> look_up("colour", "blu", {"red": 1, "blue": 2})

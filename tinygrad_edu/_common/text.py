@@ -1,8 +1,8 @@
-"""Text that comes from a user and is shown in a line."""
+"""Text from a user, shown in one line."""
 
 
 def one_line(label: str) -> str:
-    r"""Return a label as it may stand in a line of text: at most 40 characters, none that moves a cursor.
+    r"""Return a label that is safe within a line of text: at most 40 characters, no control characters.
 
     >>> one_line("net\nh1"), one_line("\x1b[31m"), len(one_line("x" * 10_000))
     ('net h1', '�[31m', 40)
