@@ -24,6 +24,7 @@ class Op:
         over_lists: whether its arguments are lists, as those of ``sum`` and ``dot`` are.
         parameters: fixed numbers that belong to the operation, as the 3 of ``x ** 3`` does. They are no
             arguments, so they have no local derivative and no edge in the graph.
+        takes: the names of the parameters that it takes, and ``defaults`` what they are if not given.
         selects: whether a local derivative of 0 means that a branch was not taken.
         written: value and slopes as they were declared: of an operation over lists, they take lists.
 
@@ -41,38 +42,36 @@ class Op:
         slopes: Callable[..., Any],
         over_lists: bool = False,
         selects: bool = False,
+        parameters: dict[str, float] | None = None,
     ) -> None:
         code = slopes.__code__  # of z, the arguments, and after a star the parameters
-        self.name, self.over_lists, self.selects = name, over_lists, selects
-        self.written = value, slopes
-        self.value, self.slopes = value, slopes
-        self.arity = code.co_argcount - 1
-        self.parameters: dict[str, float] = {}
-        self._takes = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
-        self._defaults = slopes.__kwdefaults__ or {}
-        self._members: WeakValueDictionary[tuple[str, ...], Op] = WeakValueDictionary()
+        arity = code.co_argcount - 1
+        given = parameters or {}
+        self.name, self.arity, self.over_lists, self.selects = name, arity, over_lists, selects
+        self.parameters = given
+        self.takes = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+        self.defaults: dict[str, float] = slopes.__kwdefaults__ or {}
+        self.written = self.value, self.slopes = value, slopes
         if over_lists:
-            self.value = lambda *numbers: value(*self.lists(numbers))
-            self.slopes = lambda z, *numbers: tuple(chain(*slopes(z, *self.lists(numbers))))
+            self.value = lambda *row: value(*_lists(row, arity), **given)
+            self.slopes = lambda z, *row: tuple(chain(*slopes(z, *_lists(row, arity), **given)))
+        elif given:
+            self.value = lambda *args: value(*args, **given)
+            self.slopes = lambda z, *args: slopes(z, *args, **given)
+        self._members: WeakValueDictionary[tuple[Any, ...], Op] = WeakValueDictionary()
 
     def lists(self, row: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """Return the arguments of an operation over lists, which a Value keeps in one row, as its lists."""
-        length = len(row) // self.arity
-        return [row[i * length : (i + 1) * length] for i in range(self.arity)]
+        return _lists(row, self.arity)
 
     def of(self, *parameters: float) -> "Op":
         """Return the operation with these parameters, the same object while one of it lives."""
         numbers = [as_float(number) + 0.0 for number in parameters]  # -0.0 becomes 0.0
-        key = tuple(map(repr, numbers))
+        key = tuple([number if number == number else "nan" for number in numbers])
         member = self._members.get(key)
         if member is None:
-            value, slopes = self.written
-            given = dict(zip(self._takes, numbers, strict=True))
-            member = Op(self.name, value, slopes, selects=self.selects)
-            member.parameters = given
-            member.value = lambda *xs: value(*xs, **given)
-            member.slopes = lambda z, *xs: slopes(z, *xs, **given)
-            self._members[key] = member
+            given = dict(zip(self.takes, numbers, strict=True))
+            member = self._members[key] = Op(self.name, *self.written, self.over_lists, self.selects, given)
         return member
 
     def __call__(self, *args: Any, **parameters: Any) -> Any:
@@ -86,7 +85,7 @@ class Op:
             DomainError: where the operation has no value.
         """
         op: Op = self
-        if self._takes and not self.parameters:
+        if self.takes and not self.parameters:
             op, args = self._with_parameters(args, parameters)
         elif len(args) != self.arity or parameters:
             raise self._mistake(args, parameters)
@@ -98,32 +97,32 @@ class Op:
         return op.number(*args)
 
     def _with_parameters(self, args: tuple[Any, ...], named: dict[str, Any]) -> "tuple[Op, tuple[Any, ...]]":
-        parameters = self._defaults | dict(zip(self._takes, args[self.arity :], strict=False)) | named
-        if {*parameters} != {*self._takes} or not self.arity <= len(args) <= self.arity + len(self._takes):
+        parameters = self.defaults | dict(zip(self.takes, args[self.arity :], strict=False)) | named
+        if {*parameters} != {*self.takes} or not self.arity <= len(args) <= self.arity + len(self.takes):
             raise self._mistake(args, named)
         for name, number in parameters.items():
             if hasattr(type(number), "_record"):
                 advice = ": pow(x, y) takes two Values" if self.name == "power" else ""
                 raise TypeError(f"{name} of {self.name} is a plain number, not a Value{advice}")
-        return self.of(*[parameters[name] for name in self._takes]), args[: self.arity]
+        return self.of(*[parameters[name] for name in self.takes]), args[: self.arity]
 
     def _row(self, lists: tuple[Any, ...]) -> tuple[Any, ...]:
         for arg in lists:
             if not isinstance(arg, Iterable):
-                raise TypeError(f"{self.name} takes {self._arguments()}, not a {type(arg).__name__}")
+                raise TypeError(f"{self.name} takes {self.described()}, not a {type(arg).__name__}")
         rows = [tuple(arg) for arg in lists]
         if len({*map(len, rows)}) > 1:
             lengths = " and ".join(str(len(row)) for row in rows)
             raise ValueError(f"{self.name} needs lists of one length, not {lengths}")
         return tuple(chain(*rows))
 
-    def _arguments(self) -> str:
+    def described(self) -> str:
         kind = "list" if self.over_lists else "argument"
-        return " and ".join([f"{self.arity} {kind}{'s' * (self.arity != 1)}", *self._takes])
+        return " and ".join([f"{self.arity} {kind}{'s' * (self.arity != 1)}", *self.takes])
 
     def _mistake(self, args: tuple[Any, ...], named: dict[str, Any]) -> TypeError:
         given = " and ".join([str(len(args)), *named])
-        return TypeError(f"{self.name} takes {self._arguments()}, not {given}")
+        return TypeError(f"{self.name} takes {self.described()}, not {given}")
 
     def number(self, *numbers: Any) -> float:
         """Return the result for plain numbers.
@@ -162,8 +161,19 @@ class Op:
         return f"<operation {self.name}>"
 
 
+def _lists(row: tuple[Any, ...], count: int) -> list[tuple[Any, ...]]:
+    length = len(row) // count
+    return [row[i * length : (i + 1) * length] for i in range(count)]
+
+
 def find(name: str, *parameters: float) -> Op:
-    """Return the operation of the table with this name and these parameters."""
+    """Return the operation of the table with this name and these parameters.
+
+    Raises:
+        ValueError: if there is none, because it is the user's own and not declared yet.
+    """
+    if name not in TABLE:
+        raise ValueError(f"there is no operation {name!r} here: declare it with rule(…) first")
     return TABLE[name].of(*parameters) if parameters else TABLE[name]
 
 
