@@ -9,7 +9,12 @@
 """
 
 from tinygrad_edu.engine.errors import DivisionByZeroError, DomainError, StaleError, TooLargeError
+from tinygrad_edu.engine.gradient import gradient
 from tinygrad_edu.engine.rules import softmax
 from tinygrad_edu.engine.value import COMPILED, Value, topological_order
+from tinygrad_edu.see.draw import Drawing, draw, draw_dot
+from tinygrad_edu.see.draw.animate import Animation, animate
+from tinygrad_edu.see.explain import Explanation, Explanations, explain
+from tinygrad_edu.three_layer import worked_example
 
 __version__ = "0.1.0"

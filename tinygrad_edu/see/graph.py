@@ -1,59 +1,88 @@
-"""Questions about a graph: which Values a reader wants to see, and the ways from one to another."""
+"""A graph as a reader sees it: which Values are visible, and the paths between them."""
 
-import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from itertools import count
+from math import prod
 from operator import itemgetter
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
-from tinygrad_edu.engine.gradient import adjoints, expect_values, numeric_slopes, symbolic_slopes
-from tinygrad_edu.see.notation import Names, number, written
-from tinygrad_edu.see.term import Term, one_line
+from tinygrad_edu._common.text import one_line
+from tinygrad_edu.engine.errors import expect_values
+from tinygrad_edu.engine.gradient import adjoints, expressions, is_taken, local_derivatives, reached
 from tinygrad_edu.engine.value import Value, topological_order
+from tinygrad_edu.program.forms import Term, number
+from tinygrad_edu.see.notation import Names, written
 
 Detail = Literal["ops", "named", "neuron", "layer"]
 DETAILS = get_args(Detail)
 
-# What belongs to the inside of a neuron, in the names of the worked example, which networks use too.
-_INSIDE_A_NEURON = re.compile(r"net_.*|[wb]\d+")
+INSIDE_A_NEURON = {"net", "weight", "bias"}
+"""The roles of what ``detail="neuron"`` hides."""
+
+Node: TypeAlias = Any
+"""A Value, or a ``Layer`` of Values that are shown as one."""
 
 
 class Edge:
-    """The way from a visible Value to the next visible Value that is made from it.
+    """An edge of a visible graph: ``source`` is used for ``target``.
 
     Attributes:
-        source: the Value that is used.
-        target: the Value that it is used for.
-        slope: the derivative ∂target/∂source, through everything hidden between the two.
+        source: the node that is used.
+        target: the node that it is used for.
+        slope: the derivative ∂target/∂source, through everything hidden between the two. Between layers it
+            is the Jacobian matrix: a row for every Value of the target, a column for each of the source.
         between: ``target`` and the hidden Values below it, arguments before results.
-        place: which argument of ``target`` it is, where every operation is visible.
+        position: which argument of ``target`` it is, where every operation is visible.
+        is_taken: False if all paths through the edge take a branch that was not taken, as ``where`` has.
     """
 
     def __init__(
-        self, source: Value, target: Value, slope: float, between: list[Value], place: int | None = None
+        self,
+        source: Node,
+        target: Node,
+        slope: Any,
+        between: list[Value] | None = None,
+        position: int | None = None,
+        is_taken: bool = True,
     ) -> None:
         self.source = source
         self.target = target
         self.slope = slope
-        self.between = between
-        self.place = place
+        self.between = between or []
+        self.position = position
+        self.is_taken = is_taken
 
-    def symbolic_slope(self) -> float | Value:
-        """Return the slope as an expression, to be printed or differentiated."""
-        if self.place is not None:
-            slope: float | Value = symbolic_slopes(self.target)[self.place]
+    @property
+    def jacobian(self) -> list[list[float]]:
+        """The slope as a matrix, of one row and one column where it is a number."""
+        return self.slope if isinstance(self.slope, list) else [[self.slope]]
+
+    def expression(self) -> float | Value:
+        """Return the slope as an expression, to be printed or differentiated; only between Values.
+
+        Raises:
+            DomainError: if it is infinite.
+            ValueError: if the rule of an operation is not known, as of one with a ``_backward`` of its own.
+        """
+        slope: float | Value
+        if self.position is not None:
+            slope = self.target.op.slopes(self.target, *self.target.args)[self.position]
         else:
-            slope = adjoints(self.target, self.between, symbolic_slopes, [self.source])[self.source]
+            slope = expressions(self.target, self.between, [self.source]).get(self.source, 0.0)
         return slope
 
     def formula(self, names: Names, *, latex: bool = False, numbers: bool = False) -> Term:
-        """Return the slope as a formula in these names, or with the numbers in place of the names."""
-        slope = self.symbolic_slope()
+        """Return the slope as a formula in these names, or with the numbers in place of the names.
+
+        Raises:
+            ValueError: as ``expression`` does.
+        """
+        slope = self.expression()
         if not isinstance(slope, Value):
             slope = Value(slope)
-        return written(slope, names, latex=latex, numbers=numbers)
+        return written(slope, names, latex=latex, numbers=numbers, squares=True)
 
 
 class Graph:
@@ -61,20 +90,22 @@ class Graph:
 
     Attributes:
         root: the Value whose graph it is.
-        nodes: the visible Values, arguments before results.
-        edges: the edges between them, in the order of their targets.
+        nodes: what is visible, arguments before results.
+        edges: the edges between the nodes, in the order of their targets.
         detail: how fine it is seen.
     """
 
-    def __init__(self, root: Value, nodes: list[Value], edges: list[Edge], detail: Detail) -> None:
+    def __init__(self, root: Value, nodes: list[Node], edges: list[Edge], detail: Detail) -> None:
         self.root = root
         self.nodes = nodes
         self.edges = edges
         self.detail = detail
 
+    # --- Names and neighbours ---
+
     @cached_property
-    def names(self) -> dict[Value, str]:
-        """A name for every visible Value: its label, the number of a constant, or else v1, v2, ….
+    def names(self) -> dict[Node, str]:
+        """A name for every node: its label, the number of a constant, or else v1, v2, ….
 
         The latter are customary in the literature on automatic differentiation. Where labels are alike,
         as they are for the examples of a batch, the second gets a (2), and so on.
@@ -82,7 +113,7 @@ class Graph:
         labels = {node: one_line(node.label) for node in self.nodes}
         taken = {*labels.values()}
         free = (name for i in count(1) if (name := f"v{i}") not in taken)
-        names: dict[Value, str] = {}
+        names: dict[Node, str] = {}
         seen: Counter[str] = Counter()
         for node, label in labels.items():
             seen[label] += 1
@@ -93,30 +124,33 @@ class Graph:
         return names
 
     @property
-    def has_gradients(self) -> bool:
-        """Whether ``backward()`` has been called: before, every gradient is 0."""
-        return any(node.grad for node in self.nodes)
+    def finer(self) -> "Graph":
+        """The graph of Values: this one, or that of which it shows the layers."""
+        return self
+
+    def values(self, node: Node) -> list[Value]:
+        """Return the Values that a node shows: itself, or those of a layer."""
+        return [node]
 
     @cached_property
-    def outgoing(self) -> dict[Value, list[Edge]]:
-        """The edges that start at each visible Value."""
-        outgoing: dict[Value, list[Edge]] = {node: [] for node in self.nodes}
+    def incoming(self) -> dict[Node, list[Edge]]:
+        """The edges that end at each node."""
+        incoming: dict[Node, list[Edge]] = {node: [] for node in self.nodes}
+        for edge in self.edges:
+            incoming[edge.target].append(edge)
+        return incoming
+
+    @cached_property
+    def outgoing(self) -> dict[Node, list[Edge]]:
+        """The edges that start at each node."""
+        outgoing: dict[Node, list[Edge]] = {node: [] for node in self.nodes}
         for edge in self.edges:
             outgoing[edge.source].append(edge)
         return outgoing
 
     @cached_property
-    def adjoint(self) -> dict[Value, float]:
-        """The recorded derivative of the root with respect to every visible Value."""
-        adjoint = dict.fromkeys(self.nodes, 0.0) | {self.root: 1.0}
-        for node in reversed(self.nodes):
-            for edge in self.outgoing[node]:
-                adjoint[node] += adjoint[edge.target] * edge.slope
-        return adjoint
-
-    @cached_property
-    def depth(self) -> dict[Value, int]:
-        """How many edges the longest way from a leaf to each visible Value has."""
+    def depth(self) -> dict[Node, int]:
+        """How many edges the longest path from a leaf to each node has."""
         depth = dict.fromkeys(self.nodes, 0)
         for node in self.nodes:
             for edge in self.outgoing[node]:
@@ -124,40 +158,41 @@ class Graph:
         return depth
 
     @property
-    def span(self) -> int:
-        """How many ranks the edges cross together, which is what their layout costs."""
-        return sum(self.depth[edge.target] - self.depth[edge.source] for edge in self.edges)
+    def ranks_crossed(self) -> int:
+        """How many ranks of a picture all edges cross together, which is what their layout costs."""
+        return sum(abs(self.depth[edge.target] - self.depth[edge.source]) for edge in self.edges)
 
-    def flows(self, source: Value) -> dict[Edge, float]:
-        """Return, for every edge on a way from ``source`` to the root, how much of ∂root/∂source it carries.
+    # --- Derivatives ---
 
-        An edge carries ∂(its source)/∂source · its slope · ∂root/∂(its target). What all edges out of
-        ``source`` carry adds up to ∂root/∂source, and so does what all edges into the root carry.
+    @cached_property
+    def adjoint(self) -> dict[Value, float]:
+        """The derivative of the root with respect to every visible Value, from the recorded local ones."""
+        taken = {
+            node: [(edge.source, edge.slope) for edge in edges if edge.is_taken]
+            for node, edges in self.incoming.items()
+        }
+        return dict.fromkeys(self.nodes, 0.0) | adjoints(self.root, self.nodes, taken.__getitem__)
+
+    def flows(self, wrt: Value) -> dict[Edge, float]:
+        """Return, for every edge on a path from ``wrt`` to the root, how much of ∂root/∂wrt it carries.
+
+        An edge carries ∂(its source)/∂wrt · its slope · ∂root/∂(its target). What all edges out of
+        ``wrt`` carry adds up to ∂root/∂wrt, and so does what all edges into the root carry.
         """
-        tangent = {source: 1.0}  # the derivative of each Value on the way with respect to the source
+        tangent = {wrt: 1.0}  # the derivative of each Value on the path with respect to wrt
         flows: dict[Edge, float] = {}
         for node in self.nodes:
             if node in tangent:
                 for edge in self.outgoing[node]:
-                    tangent[edge.target] = tangent.get(edge.target, 0.0) + tangent[node] * edge.slope
-                    flows[edge] = tangent[node] * edge.slope * self.adjoint[edge.target]
+                    change = tangent[node] * edge.slope if edge.is_taken else 0.0
+                    tangent[edge.target] = tangent.get(edge.target, 0.0) + change
+                    flows[edge] = change * self.adjoint[edge.target]
         return flows
 
-    def has_detour(self, edge: Edge) -> bool:
-        """Return whether other ways than this edge lead from its source to its target."""
-        last = self._position[edge.target]
-        reached = {other.target for other in self.outgoing[edge.source] if other is not edge}
-        for node in self.nodes[self._position[edge.source] : last]:
-            if node in reached:
-                reached.update(onward.target for onward in self.outgoing[node])
-        return edge.target in reached
+    # --- Paths ---
 
-    @cached_property
-    def _position(self) -> dict[Value, int]:
-        return {node: i for i, node in enumerate(self.nodes)}
-
-    def path_count(self, source: Value) -> int:
-        """Return how many ways lead from ``source`` to the root.
+    def path_count(self, source: Node) -> int:
+        """Return how many paths lead from ``source`` to the root.
 
         >>> from tinygrad_edu import Value
         >>> x = y = Value(1.0)
@@ -166,70 +201,87 @@ class Graph:
         >>> fold(y).path_count(x)
         1099511627776
         """
-        return self._ways_onward[source]
+        return self._paths_onward[source]
 
     @cached_property
-    def _ways_onward(self) -> dict[Value, int]:
-        """How many ways lead from each visible Value to the root."""
-        ways = {self.root: 1}
+    def _paths_onward(self) -> dict[Node, int]:
+        """How many paths lead from each node to the root."""
+        paths = {self.root: 1}
         for node in reversed(self.nodes):
             if node is not self.root:
-                ways[node] = sum(ways[edge.target] for edge in self.outgoing[node])
-        return ways
+                paths[node] = sum(paths[edge.target] for edge in self.outgoing[node])
+        return paths
 
-    def bottlenecks(self, source: Value) -> set[Value | Edge]:
-        """Return the Values and the edges that every way from ``source`` to the root goes through."""
-        ways, onward, total = {source: 1}, self._ways_onward, self._ways_onward[source]
-        found: set[Value | Edge] = set()
-        for node in self.nodes:
-            if node in ways:
-                if ways[node] * onward[node] == total:
-                    found.add(node)
-                for edge in self.outgoing[node]:
-                    ways[edge.target] = ways.get(edge.target, 0) + ways[node]
-                    if ways[node] * onward[edge.target] == total:
-                        found.add(edge)
-        return found
+    def paths(self, source: Node, most: int | None = None) -> list[list[Edge]]:
+        """Return the paths from ``source`` to the root: all of them, or those ``most`` that contribute most.
 
-    def is_cut_off(self, source: Value, without: Collection[Edge]) -> bool:
-        """Return whether no way from ``source`` to the root is left without these edges."""
-        reached = {source}
-        for node in self.nodes:
-            if node in reached:
-                reached.update(edge.target for edge in self.outgoing[node] if edge not in without)
-        return self.root not in reached
-
-    def paths(self, source: Value, most: int | None = None) -> list[list[Edge]]:
-        """Return the ways from ``source`` to the root: all of them, or those ``most`` that contribute most.
-
-        The best ways onward from a Value are found among the best from each of its targets, so that very
+        The best paths onward from a node are found among the best from each of its targets, so that very
         many paths take no longer than few.
         """
-        ways: dict[Value, list[tuple[float, Any]]] = {self.root: [(1.0, None)]}
+        paths: dict[Node, list[tuple[float, Any]]] = {self.root: [(1.0, None)]}
         for node in reversed(self.nodes):
             if node is not self.root:
                 onward = [
                     (size * abs(edge.slope), (edge, rest))
                     for edge in self.outgoing[node]
-                    for size, rest in ways[edge.target]
+                    for size, rest in paths[edge.target]
                 ]
                 if most is not None and len(onward) > most:
                     onward = sorted(onward, key=itemgetter(0), reverse=True)[:most]
-                ways[node] = onward
-        return [_unlinked(way) for _, way in ways[source]]
+                paths[node] = onward
+        return [_unlinked(path) for _, path in paths[source]]
+
+    def bottlenecks(self, source: Node) -> set[Node | Edge]:
+        """Return the nodes and the edges that every path from ``source`` to the root goes through."""
+        paths, onward, total = {source: 1}, self._paths_onward, self._paths_onward[source]
+        found: set[Node | Edge] = set()
+        for node in self.nodes:
+            if node in paths:
+                if paths[node] * onward[node] == total:
+                    found.add(node)
+                for edge in self.outgoing[node]:
+                    paths[edge.target] = paths.get(edge.target, 0) + paths[node]
+                    if paths[node] * onward[edge.target] == total:
+                        found.add(edge)
+        return found
+
+    def has_detour(self, edge: Edge) -> bool:
+        """Return whether other paths than this edge lead from its source to its target."""
+        start, end = self._position[edge.source], self._position[edge.target]
+        return edge.target in self._reached([edge.source], {edge}, self.nodes[start + 1 : end + 1])
+
+    def is_cut_off(self, source: Node, without: Collection[Edge]) -> bool:
+        """Return whether no path from ``source`` to the root is left without these edges."""
+        return self.root not in self._reached([source], without, self.nodes)
+
+    def _reached(self, start: list[Node], without: Collection[Edge], nodes: Iterable[Node]) -> set[Node]:
+        return reached(
+            nodes, lambda node: [edge.source for edge in self.incoming[node] if edge not in without], start
+        )
+
+    @cached_property
+    def _position(self) -> dict[Node, int]:
+        return {node: i for i, node in enumerate(self.nodes)}
 
 
-def _unlinked(way: Any) -> list[Edge]:
+def _unlinked(path: Any) -> list[Edge]:
     edges = []
-    while way is not None:
-        edge, way = way
+    while path is not None:
+        edge, path = path
         edges.append(edge)
     return edges
 
 
-def fold(
-    root: Value, detail: Detail = "named", keep: Collection[Value] = (), *, labels: bool = True
-) -> Graph:
+def multiplied(path: Iterable[Edge]) -> float:
+    """Return the product of the slopes along a path, 0 if it takes a branch that was not taken."""
+    edges = [*path]
+    return prod(edge.slope for edge in edges) if all(edge.is_taken for edge in edges) else 0.0
+
+
+# --- What is visible ---
+
+
+def fold(root: Value, detail: Detail | None = None, keep: Collection[Value] = ()) -> Graph:
     """Return the graph of ``root`` with only those Values visible that the reader wants to see.
 
     An edge of the folded graph carries the total derivative through what it hides, so that the product
@@ -239,52 +291,29 @@ def fold(
         root: the Value whose graph it is; always visible.
         detail: "ops" shows every Value. "named" shows labelled Values and leaves; a plain number in an
             expression is part of the expression there, and a graph without labels is shown at "ops".
-            "neuron" hides what is inside a neuron as well: Values named net_… and the parameters w1,
-            w2, …, b1, b2, …. "layer" shows the same Values, to be grouped by ``layers``.
-        keep: Values that stay visible in any case.
-        labels: show a graph without labels at "ops" whatever the detail.
+            "neuron" also hides what is inside the neurons of a network: the Values of which their
+            ``group`` says that they are a net, a weight or a bias. "layer" shows the same Values, for
+            ``layers`` to group. In a graph without a network, "neuron" is the same as "named". If None,
+            ``natural_detail``.
+        keep: Values of the graph that stay visible in any case.
 
     Raises:
-        TypeError: if ``root`` or what to keep is no Value but the name of one, say.
-        ValueError: for another ``detail``, or if the graph has no such Value to keep.
+        TypeError: if ``root`` or what to keep is not a Value but, say, the name of one.
+        ValueError: for another ``detail``.
 
     >>> from tinygrad_edu import Value
     >>> x = Value(3.0, "x")
-    >>> [edge.slope for edge in fold((2 * x + 1) ** 2).edges]
+    >>> [edge.slope for edge in fold((2 * x + 1) ** 2, "named").edges]
     [28.0]
     """
     expect_values("graphs are made of", root, *keep)
-    order = topological_order(root)
-    known = set(order)
-    for value in keep:
-        if value not in known:
-            raise ValueError(
-                f"{one_line(written(value))} is not in the graph of {one_line(written(root))}, "
-                "which was not computed from it"
-            )
-    if detail not in DETAILS:
+    if detail is not None and detail not in DETAILS:
         raise ValueError(f"detail={detail!r} is not known: use {', '.join(DETAILS)}")
-    if detail == "ops" or (labels and not any(value.label for value in order)):
-        edges = [
-            Edge(arg, value, slope, [value], place)
-            for value in order
-            for place, (arg, slope) in enumerate(zip(value.args, value.slopes, strict=True))
-        ]
-        return Graph(root, order, edges, "ops")
-
-    visible = {value for value in order if value.label or not (value.args or value.is_constant)}
-    if detail != "named":
-        visible = {value for value in visible if not _INSIDE_A_NEURON.fullmatch(value.label)}
-    visible |= {root, *keep}
-    edges = []
-    for target in order:
-        if target in visible and target.args:
-            below = topological_order(target, is_leaf=visible.__contains__)
-            between = [value for value in below if value is target or value not in visible]
-            slopes = adjoints(target, between, numeric_slopes)
-            sources = [value for value in below if value is not target and value in visible]
-            edges += [Edge(source, target, slopes[source], between) for source in sources]
-    return Graph(root, [value for value in order if value in visible], edges, detail)
+    order = topological_order(root)
+    detail = detail or natural_detail(root)
+    if detail == "ops" or not any(value.label for value in order):
+        return Graph(root, order, _all_edges(order), "ops")
+    return folded(order, detail, keep)
 
 
 def natural_detail(root: Value) -> Detail:
@@ -296,33 +325,44 @@ def natural_detail(root: Value) -> Detail:
     return "named" if named else "ops"
 
 
-def first_stale(root: Value) -> Value | None:
-    """Return the first Value that is not what its arguments give now, None if all are.
-
-    >>> from tinygrad_edu import Value
-    >>> x = Value(3.0)
-    >>> y = x * x
-    >>> x.data = 5.0
-    >>> first_stale(y) is y
-    True
-    """
-    for value in topological_order(root):
-        if value.op is not None:
-            now = value.op.value(*[arg.data for arg in value.args])
-            if now != value.data and now == now:
-                return value
-    return None
+def _all_edges(order: list[Value]) -> list[Edge]:
+    return [
+        Edge(arg, value, slope, [value], position, is_taken(value, slope))
+        for value in order
+        for position, (arg, slope) in enumerate(zip(value.args, value.slopes, strict=True))
+    ]
 
 
-def expect_current(root: Value) -> None:
-    """Raise an error if data was assigned below a Value since: formulas and slopes would disagree.
+def folded(order: list[Value], detail: Detail, keep: Collection[Value] = ()) -> Graph:
+    """Return the graph whose Values are ``order``, its root the last, with some hidden, as ``fold`` says."""
+    root = order[-1]
+    visible = {value for value in order if _is_visible(value, detail)} | {root, *keep}
+    edges = []
+    for target in order:
+        if target in visible and target.args:
+            below = topological_order(target, is_leaf=visible.__contains__)
+            between = [value for value in below if value is target or value not in visible]
+            slopes = adjoints(target, between, local_derivatives)
+            edges += [
+                Edge(source, target, slopes.get(source, 0.0), between, is_taken=source in slopes)
+                for source in below
+                if source is not target and source in visible
+            ]
+    return Graph(root, [value for value in order if value in visible], edges, detail)
 
-    Raises:
-        ValueError: in that case; it says what to call.
-    """
-    value = first_stale(root)
-    if value is not None:
-        name = written(value)[:40]
-        raise ValueError(
-            f"data was assigned after {name} was computed from it: call forward() on the root first"
-        )
+
+def _is_visible(value: Value, detail: Detail) -> bool:
+    if detail in ("neuron", "layer") and getattr(value.group, "role", None) in INSIDE_A_NEURON:
+        return False
+    return bool(value.label) or not (value.args or value.is_constant)
+
+
+def independence(graph: Graph, value: Value) -> str:
+    """Return the sentence that the root does not depend on a Value, "" if it does."""
+    known = set(topological_order(graph.root))
+    if value in known:
+        return ""
+    root, name = graph.names[graph.root], one_line(value.label) or "this Value"
+    if any(value.label == other.label for other in known if other.label):
+        return f"{root} does not depend on this {name}, but on another Value of that name: was it made anew?"
+    return f"{root} does not depend on {name}."

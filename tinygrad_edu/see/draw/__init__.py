@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from tinygrad_edu.engine.errors import StaleError
+from tinygrad_edu.engine.gradient import listed
+from tinygrad_edu.engine.value import Value, expect_current, topological_order
 from tinygrad_edu.see.draw import dot, render
-from tinygrad_edu.see.draw.view import is_crowded, layer_view, view
-from tinygrad_edu.see.graph import DETAILS, Detail, Graph, first_stale, fold
+from tinygrad_edu.see.draw.view import gradient_caption, is_crowded, view
+from tinygrad_edu.see.graph import DETAILS, Detail, Graph, fold, folded, independence
 from tinygrad_edu.see.layers import COARSEST, LayerGraph
-from tinygrad_edu.see.notation import written
-from tinygrad_edu.see.term import one_line
-from tinygrad_edu.engine.value import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ class Drawing:
     def save(self, path: str | os.PathLike[str], *, dpi: float = 96, transparent: bool = False) -> "Path":
         """Write the picture to a file, in the format that the file's suffix names, and return its path.
 
-        The file is written whole or not at all.
+        The file is written atomically.
 
         Args:
             path: ends in .svg, .dot, .gv or .html, or in .png or .pdf, which need the extra "images".
@@ -108,8 +108,8 @@ class DotDrawing(Drawing):
 def draw(
     root: Value,
     wrt: Value | Iterable[Value] | None = None,
-    detail: Detail = "named",
     *,
+    detail: Detail | None = None,
     rankdir: Literal["LR", "TB"] = "LR",
     constants: bool = True,
     legend: bool = False,
@@ -117,21 +117,25 @@ def draw(
     """Draw the graph of a Value: names, data, gradients, and the local derivative on every edge.
 
     A picture that is too crowded to read (more than 300 nodes, or more edges than 150 and two for each
-    node) is drawn at the next coarser detail, and says so.
+    node) is drawn at the next coarser detail, and says so. It also says if data was assigned since and
+    ``forward()`` not called, if ``root`` does not depend on ``wrt``, and if ``.grad`` is not the derivative
+    of ``root``, as after a second ``backward()``. Before ``backward()`` the gradients are "–".
 
     Args:
         root: the Value whose graph it is, at the end of all edges.
         wrt: show how the derivative of ``root`` with respect to this Value, or to several, comes about.
-            The ways from it to the root stand out: red-orange where they add to the derivative, blue
-            where they take from it, and the wider the more. Their product stands beside it.
+            Paths to the root are highlighted: orange if positive, blue if negative; width shows magnitude.
+            Their product stands beside ``wrt``, and the gradients are those computed from the graph.
         detail: "ops" shows every operation, "named" the labelled Values, "neuron" a node for every
-            neuron, "layer" one for every layer. A graph without labels is drawn at "ops".
+            neuron, "layer" one for every layer; a graph without labels is drawn at "ops". If None,
+            "named" where Values between the leaves and the root have labels, else "ops".
         rankdir: "LR" to draw from left to right, "TB" from top to bottom.
         constants: at "ops", show the plain numbers in expressions.
         legend: say below what colours and widths mean.
 
     Raises:
-        ValueError: if ``root`` was not computed from ``wrt``, or for another ``detail`` or ``rankdir``.
+        TypeError: if ``root`` or one of ``wrt`` is not a Value.
+        ValueError: for another ``detail`` or ``rankdir``.
 
     >>> from tinygrad_edu import worked_example
     >>> example = worked_example()
@@ -139,36 +143,43 @@ def draw(
     >>> "0.741365 × 0.186816 × 0.59327" in drawing.svg
     True
     """
-    given: Any = () if wrt is None else wrt
-    sources: list[Value] = (
-        list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
-    )
     if rankdir not in ("LR", "TB"):
         raise ValueError(f"rankdir={rankdir!r} is not known: use 'LR' or 'TB'")
-    captions = []
-    graph = fold(root, detail, keep=sources)
+    several = listed(wrt)
+    graph, caption = _readable(fold(root, detail, keep=several), several)
+    sentences = [independence(graph, value) for value in several]
+    shown = [value for value, sentence in zip(several, sentences, strict=True) if not sentence]
+    captions = [caption, *sentences, _stale(root), gradient_caption(graph, shown)]
+    if legend:
+        captions += [COLOURS] * bool(shown) + [NUMBERS + (MATRICES if graph.detail == "layer" else ".")]
+    picture = view(graph, shown, constants)
+    return Drawing(dot.digraph(picture, rankdir, "\n".join(filter(None, captions))))
+
+
+def _readable(graph: Graph, keep: list[Value]) -> tuple[Graph, str]:
+    """Return a graph that is no finer than a reader can take in, and a sentence if it is coarser."""
+    caption = ""
     size = f"{len(graph.nodes):,} nodes and {len(graph.edges):,} edges"
     while graph.detail != "layer" and is_crowded(graph):
         coarser = DETAILS[DETAILS.index(graph.detail) + 1]
-        captions = [f"{size} are too many to read: drawn at detail={coarser!r}"]
-        if coarser == "layer":  # the same Values as at "neuron", now to be grouped
-            graph = Graph(root, graph.nodes, graph.edges, coarser)
-        else:
-            graph = fold(root, coarser, keep=sources, labels=False)
-    stale = first_stale(root)
-    if stale is not None:
-        name = graph.names.get(stale) or one_line(written(stale))
-        captions.append(f"Data was assigned after {name} was computed from it: call forward() on the root.")
-    if graph.detail == "layer":
-        layers = LayerGraph(graph, keep=sources)
-        while layers.coarseness < COARSEST and is_crowded(layers):
-            layers = LayerGraph(graph, keep=sources, coarseness=layers.coarseness + 1)
-        nodes, lines = layer_view(layers, sources)
-    else:
-        nodes, lines = view(graph, sources, constants)
-    if legend:
-        captions += [COLOURS] * bool(sources) + [NUMBERS + (MATRICES if graph.detail == "layer" else ".")]
-    return Drawing(dot.source(nodes, lines, rankdir, "\n".join(captions)))
+        caption = f"{size} are too many to read: drawn at detail={coarser!r}"
+        graph = folded(topological_order(graph.root), coarser, keep)
+    if graph.detail != "layer":
+        return graph, caption
+    for coarseness in range(COARSEST + 1):
+        layers = LayerGraph(graph, keep, coarseness)
+        if not is_crowded(layers):
+            break
+    return layers, caption
+
+
+def _stale(root: Value) -> str:
+    """Return a sentence if a number was assigned after it was used, else ""."""
+    try:
+        expect_current(topological_order(root))
+    except StaleError as error:
+        return str(error)
+    return ""
 
 
 def draw_dot(root: Value, format: str = "svg", rankdir: Literal["LR", "TB"] = "LR") -> DotDrawing:
@@ -187,3 +198,11 @@ def draw_dot(root: Value, format: str = "svg", rankdir: Literal["LR", "TB"] = "L
     True
     """
     return DotDrawing(draw(root, detail="ops", rankdir=rankdir).source, format)
+
+
+def _show(self: Value, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    """Show a Value in Jupyter as the picture of its graph, and as text."""
+    return draw(self)._repr_mimebundle_() | {"text/plain": repr(self)}
+
+
+Value._repr_mimebundle_ = _show  # type: ignore[attr-defined]  # the engine knows no picture

@@ -8,18 +8,20 @@ but not including, step 7. CSS plays this; a program without CSS animation shows
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_edu.engine import limits
+from tinygrad_edu.engine.gradient import listed
+from tinygrad_edu.engine.value import Value, expect_current, topological_order
 from tinygrad_edu.see.draw import dot, render, theme
-from tinygrad_edu.see.draw.steps import LayerStep, Step, layer_steps_of, steps_of
-from tinygrad_edu.see.draw.view import is_crowded, layer_view, view
-from tinygrad_edu.see.graph import Detail, Edge, Graph, expect_current, fold
-from tinygrad_edu.see.layers import Layer, LayerEdge, LayerGraph
-from tinygrad_edu.see.term import partial
-from tinygrad_edu.engine.value import Value, topological_order
+from tinygrad_edu.see.draw.steps import Step, steps_of
+from tinygrad_edu.see.draw.view import is_crowded, view
+from tinygrad_edu.see.graph import Detail, Edge, Graph, Node, fold, independence
+from tinygrad_edu.see.layers import LayerGraph
+from tinygrad_edu.see.notation import derivative
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,19 +36,21 @@ class Animation:
 
     Attributes:
         graph: the visible part of the graph.
-        wrt: the Value whose gradient is followed, None for all.
+        wrt: the Values whose gradients are followed; all if empty.
         seconds: how long a step is shown.
         steps: what happens, in order.
     """
 
-    def __init__(self, graph: Graph, wrt: Value | None, seconds: float) -> None:
+    def __init__(self, graph: Graph, wrt: list[Value], seconds: float) -> None:
         self.graph = graph
         self.wrt = wrt
         self.seconds = seconds
-        self._sources = [] if wrt is None else [wrt]
-        self._layers = LayerGraph(graph, keep=self._sources) if graph.detail == "layer" else None
-        steps = layer_steps_of(self._layers, wrt) if self._layers else steps_of(graph, wrt)
-        self.steps: Sequence[Step | LayerStep] = steps
+        self._independent = {value: text for value in wrt if (text := independence(graph, value))}
+        self._shown = [value for value in wrt if value not in self._independent]
+        steps = steps_of(graph, self._shown)
+        if wrt and not self._shown:  # no gradient leads to any of them
+            steps = [step for step in steps if step.phase == "forward"]
+        self.steps = steps
 
     @cached_property
     def svg(self) -> str:
@@ -91,7 +95,7 @@ class Animation:
         return MARK.sub(still, self._marked)
 
     def save(self, path: str | os.PathLike[str], *, dpi: float = 96) -> "Path":
-        """Write the animation to a file, whole or not at all, and return its path.
+        """Write the animation to a file atomically, and return its path.
 
         Args:
             path: ends in .svg, or in .gif, which needs the extra "images".
@@ -122,9 +126,9 @@ class Animation:
         """What would be too much for a reader, "" if nothing would."""
         if len(self.steps) > MOST_STEPS:
             return f"an animation of {len(self.steps):,} steps is more than one can watch ({MOST_STEPS})"
-        shown = self._layers or self.graph
-        if is_crowded(shown):
-            return f"{len(shown.nodes):,} nodes and {len(shown.edges):,} edges are too many to read"
+        if is_crowded(self.graph):
+            nodes, edges = len(self.graph.nodes), len(self.graph.edges)
+            return f"{nodes:,} nodes and {edges:,} edges are too many to read"
         return ""
 
     @cached_property
@@ -132,19 +136,16 @@ class Animation:
         if self._too_much:
             raise ValueError(f"{self._too_much}: give wrt or a coarser detail")
         # The layout must leave room for the longest sum in each node, and for the longest caption.
-        longest: dict[Value | Layer | None, str] = {}
+        longest: dict[Node | None, str] = {}
         for step in self.steps:
             longest[step.receiver] = max(longest.get(step.receiver, "–"), step.shown, key=len)
-        if self._layers:
-            nodes, lines = layer_view(self._layers, self._sources)
-        else:
-            nodes, lines = view(self.graph, self._sources)
-        for node, shown in zip(self._nodes, nodes, strict=True):
+        picture = view(self.graph, self._shown)
+        for node, shown in zip(self.graph.nodes, picture.nodes, strict=True):
             if not shown.is_constant:
                 shown.rows[2] = f"grad {longest.get(node, '–')}"
         title, equation = (max(texts, key=len) for texts in zip(*self._captions, strict=True))
         title += "x" * (len(title) // 10)  # it is bold, and the layout knows only the plain widths
-        return dot.source(nodes, lines, title=f"{title}\n{equation}")
+        return dot.digraph(picture, title=f"{title}\n{equation}")
 
     @cached_property
     def _scope(self) -> str:
@@ -152,12 +153,8 @@ class Animation:
 
         return "a" + hashlib.sha256(f"{self.seconds} {self._source}".encode()).hexdigest()[:8]
 
-    @property
-    def _nodes(self) -> Sequence[Value | Layer]:
-        return self._layers.nodes if self._layers else self.graph.nodes
-
     @cached_property
-    def _names(self) -> dict[Value, str]:
+    def _names(self) -> dict[Node, str]:
         # Formulas also name labelled Values that are hidden at this detail.
         labels = {value: value.label for value in topological_order(self.graph.root) if value.label}
         return {value: dot.subscripted(name) for value, name in (labels | self.graph.names).items()}
@@ -175,12 +172,13 @@ class Animation:
         root = self._names[self.graph.root]
         products = sum(step.edge is not None for step in self.steps)
         gradients = len({step.receiver for step in self.steps} - {None})
-        if self.wrt is None:
-            result = f"{gradients} gradients by {products} products, each computed once"
-        else:
-            derivative = partial(root, self._names[self.wrt])
-            result = f"{derivative} = {dot.digits(self.graph.adjoint[self.wrt])}"
-        return [*captions, ("Done", result)]
+        results = [
+            self._independent.get(value)
+            or f"{derivative(root, self._names[value])} = {dot.rounded(self.graph.adjoint[value])}"
+            for value in self.wrt
+        ]
+        everything = f"{gradients} gradients by {products} products, each computed once"
+        return [*captions, ("Done", ", ".join(results) or everything)]
 
     @cached_property
     def _moments(self) -> int:
@@ -214,15 +212,15 @@ class Animation:
     def _states(self, group: re.Match[str]) -> str:
         kind, index = group[1], int(group[2])
         if kind == "n":
-            return self._node_states(group[0], self._nodes[index])
-        return self._edge_states(group[0], (self._layers or self.graph).edges[index])
+            return self._node_states(group[0], self.graph.nodes[index])
+        return self._edge_states(group[0], self.graph.edges[index])
 
-    def _node_states(self, group: str, node: Value | Layer) -> str:
+    def _node_states(self, group: str, node: Node) -> str:
         """Show the rows of a node from the step that computes them, and outline it while it takes part."""
         data, grad, outlines = [], [], ""
         shape = re.search("<(?:path|polygon).*\n", group)
         for k, step in enumerate(self.steps):
-            color = theme.ACTIVE if step.node is node else _color(step.amount)
+            color = theme.ACTIVE if step.node is node else _color(sum(step.amount))
             if step.node is node and step.phase == "forward":
                 data.append((k, f"data {step.shown}"))
             if step.receiver is node:
@@ -251,19 +249,19 @@ class Animation:
             if start < end
         )
 
-    def _edge_states(self, group: str, edge: Edge | LayerEdge) -> str:
+    def _edge_states(self, group: str, edge: Edge) -> str:
         """Light an edge up while it is in use; one that leads from wrt is faint until then."""
         shapes = "".join(re.findall("<(?:path|polygon).*\n", group))
         lights, faint = "", ""
-        on_path = self.wrt is not None and any(step.edge is edge for step in self.steps)
+        on_path = bool(self.wrt) and any(step.edge is edge for step in self.steps)
         for k, step in enumerate(self.steps):
             if step.phase == "forward" and step.node is edge.target:
                 if not on_path:  # the slope is known once the target is computed
                     group = group.replace("<text ", f"<text {self._mark(k, self._moments)} ")
                 lights += f"<g {self._mark(k, k + 1)}>\n{_colored(shapes, theme.ACTIVE)}</g>\n"
             if step.edge is edge:
-                lights += f"<g {self._mark(k, k + 1)}>\n{_colored(shapes, _color(step.amount))}</g>\n"
-                if self.wrt is not None:
+                lights += f"<g {self._mark(k, k + 1)}>\n{_colored(shapes, _color(sum(step.amount)))}</g>\n"
+                if self.wrt:
                     line = _colored(shapes, theme.FAINT_LINE, width=1)
                     faint = f"<g {self._mark(0, k, 'edge faint ')}>\n{line}</g>\n"
                     group = re.sub('class="[^"]*', rf"\g<0> t{k}-{self._moments}", group, count=1)
@@ -293,26 +291,34 @@ def _color(amount: float) -> str:
 
 
 def animate(
-    root: Value, wrt: Value | None = None, detail: Detail = "named", seconds: float = 1.2
+    root: Value,
+    wrt: Value | Iterable[Value] | None = None,
+    *,
+    detail: Detail | None = None,
+    seconds: float = 1.2,
 ) -> Animation:
     """Show how a Value and its gradients are computed, one node after the other, forward and backward.
 
     Args:
         root: the Value whose graph it is.
-        wrt: follow only the derivative with respect to this Value: backward, the steps are those on
-            the ways from it to the root, and all other gradients stay "–". All gradients if None.
+        wrt: follow only the derivatives with respect to this Value, or to several: backward, the steps are
+            those on the paths to the root, and all other gradients stay "–". All gradients if None. If
+            ``root`` does not depend on it, the last caption says so.
         detail: "ops" for every operation, "named" for the labelled Values, "neuron" for the neurons, "layer"
-            for whole layers, whose gradients are rows of numbers. A graph without labels: "ops".
+            for whole layers, whose gradients are rows of numbers; a graph without labels is shown at
+            "ops". If None, "named" where Values between the leaves and the root have labels, else "ops".
         seconds: how long each step is shown.
 
     Raises:
-        ValueError: if ``root`` was not computed from ``wrt``, for another ``detail``, if ``seconds`` is not
-            positive, or if data was assigned and ``root.forward()`` not called.
+        TypeError: if ``root`` or one of ``wrt`` is not a Value.
+        ValueError: for another ``detail``, or if ``seconds`` is not positive.
+        StaleError: if a number was assigned after it was used; call ``root.forward()`` first.
+        DomainError: if a local derivative is infinite.
 
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
     >>> y = (w * x) ** 2
     >>> y.label = "y"
-    >>> for step in animate(y, detail="ops").steps:
+    >>> for step in animate(y).steps:
     ...     print(step)
     v1 = w·x = 0.5·2 = 1
     y = v1² = 1² = 1
@@ -323,5 +329,10 @@ def animate(
     """
     if not 0 < seconds < math.inf:
         raise ValueError(f"seconds={seconds}: the time for a step must be positive")
-    expect_current(root)
-    return Animation(fold(root, detail, keep=() if wrt is None else (wrt,)), wrt, seconds)
+    several = listed(wrt)
+    graph = fold(root, detail, keep=several)
+    order = topological_order(root)
+    expect_current(order)
+    if not all(math.isfinite(edge.slope) for edge in graph.edges):
+        limits.adjoints(root, order)  # raises the error that backward() does
+    return Animation(LayerGraph(graph, several) if graph.detail == "layer" else graph, several, seconds)

@@ -39,8 +39,8 @@ class Node(NamedTuple):
     is_constant: bool = False
 
 
-class Line(NamedTuple):
-    """An edge of the picture, between nodes given by position; ``flow`` is None off the paths."""
+class Arrow(NamedTuple):
+    """An edge of the picture, between nodes given by position; ``flow`` is None beside the paths."""
 
     source: int
     target: int
@@ -48,30 +48,41 @@ class Line(NamedTuple):
     flow: float | None = None
 
 
-def source(
-    nodes: Sequence[Node], lines: Sequence[Line], rankdir: str = "LR", caption: str = "", title: str = ""
-) -> str:
+class Picture(NamedTuple):
+    """What stands in a picture.
+
+    Attributes:
+        nodes: the nodes, named n0, n1, … by their position.
+        arrows: the edges, with the ids e0, e1, ….
+        is_entangled: whether the edges cross so many ranks that only straight lines are laid out quickly.
+    """
+
+    nodes: list[Node]
+    arrows: list[Arrow]
+    is_entangled: bool = False
+
+
+def digraph(picture: Picture, rankdir: str = "LR", caption: str = "", title: str = "") -> str:
     """Return the DOT text of a picture.
 
     Args:
-        nodes: the nodes, named n0, n1, … by their position.
-        lines: the edges, with the ids e0, e1, ….
+        picture: what stands in it.
         rankdir: "LR" to draw from left to right, "TB" from top to bottom.
-        caption: a text to stand below.
-        title: a text to stand above in its place, in larger letters.
+        caption: a text below.
+        title: a text above, in larger letters, in place of the caption.
     """
     from graphviz import Digraph
 
-    largest = max((abs(line.flow) for line in lines if line.flow is not None), default=0.0)
-    some_path = any(node.on_path for node in nodes)
+    largest = max((abs(arrow.flow) for arrow in picture.arrows if arrow.flow is not None), default=0.0)
+    some_path = any(node.on_path for node in picture.nodes)
     dot = Digraph(graph_attr=theme.GRAPH | {"rankdir": rankdir}, node_attr=theme.NODE, edge_attr=theme.EDGE)
-    if _span(lines) > theme.ENTANGLED_SPAN:
+    if picture.is_entangled:
         dot.attr(**theme.ENTANGLED)
     if caption or title:
         dot.attr(label=escaped(f"{title or caption}\n").replace("\\n", "\\l"))  # lines flush left
     if title:
         dot.attr(**theme.TITLE)
-    for i, node in enumerate(nodes):
+    for i, node in enumerate(picture.nodes):
         if node.is_constant:
             look = theme.CONSTANT
         elif node.on_path or not some_path:
@@ -83,40 +94,34 @@ def source(
         room = "" if node.is_constant else " " * (len(node.rows[0]) // 16)
         fields = "|".join(map(escaped, [f"{room}{node.rows[0]}{room}", *node.rows[1:]]))
         dot.node(f"n{i}", fields if rankdir == "LR" else f"{{{fields}}}", id=f"n{i}", **look)
-    for i, line in enumerate(lines):
-        if line.flow is not None:
-            look = theme.flow(line.flow, largest)
+    for i, arrow in enumerate(picture.arrows):
+        if arrow.flow is not None:
+            look = theme.flow(arrow.flow, largest)
         else:
             look = theme.LINE_FAINT if some_path else theme.LINE_PLAIN
-        label = line.label if rankdir == "LR" else line.label.replace("\n", "\n ").rjust(len(line.label) + 1)
-        dot.edge(f"n{line.source}", f"n{line.target}", escaped(label), id=f"e{i}", **look)
+        label = arrow.label
+        if rankdir == "TB":  # beside the line, with room between
+            label = " " + label.replace("\n", "\n ") if label else ""
+        dot.edge(f"n{arrow.source}", f"n{arrow.target}", escaped(label), id=f"e{i}", **look)
     text: str = dot.source
     return text
 
 
-def _span(lines: Sequence[Line]) -> int:
-    """Return how many ranks all edges cross together, which is what their layout costs."""
-    rank: dict[int, int] = {}
-    for line in sorted(lines, key=lambda line: line.target):  # positions have arguments before results
-        rank[line.target] = max(rank.get(line.target, 0), rank.get(line.source, 0) + 1)
-    return sum(rank[line.target] - rank.get(line.source, 0) for line in lines)
-
-
-def digits(x: float) -> str:
+def rounded(x: float) -> str:
     """Return a number in six significant digits, with a real minus sign.
 
-    >>> digits(-0.00043856773), digits(2.0)
+    >>> rounded(-0.00043856773), rounded(2.0)
     ('−0.000438568', '2')
     """
     text = f"{x + 0.0:.6g}"  # -0.0 + 0.0 is 0.0
     return "−" + text[1:] if text[0] == "-" else text
 
 
-def span(numbers: Sequence[float]) -> str:
+def interval(numbers: Sequence[float]) -> str:
     """Return the smallest and the largest of several numbers, a single one as it is.
 
-    >>> span([0.5, -1.0, 2.0]), span([2.0])
+    >>> interval([0.5, -1.0, 2.0]), interval([2.0])
     ('−1 … 2', '2')
     """
-    low, high = digits(min(numbers)), digits(max(numbers))
+    low, high = rounded(min(numbers)), rounded(max(numbers))
     return low if low == high else f"{low} … {high}"

@@ -71,7 +71,7 @@ def svg(dot: str, scope: str) -> str:
 
 
 def save(path: str | os.PathLike[str], formats: Mapping[str, Callable[[], bytes]]) -> "Path":
-    """Write a file in the format that its suffix names, whole or not at all, and return its path.
+    """Write a file atomically, in the format that its suffix names, and return its path.
 
     Args:
         path: the file.

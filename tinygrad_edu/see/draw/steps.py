@@ -1,14 +1,15 @@
 """The steps of a forward and a backward pass, as an animation shows them and as one can replay them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from tinygrad_edu.see.draw.dot import digits, span, subscripted
-from tinygrad_edu.see.graph import Edge, Graph
-from tinygrad_edu.see.layers import Layer, LayerEdge, LayerGraph
-from tinygrad_edu.see.notation import Names, formula
-from tinygrad_edu.see.term import PRODUCT, SIGN, Term
+from tinygrad_edu.engine.gradient import sweep
+from tinygrad_edu.engine.rules import total as left_to_right
 from tinygrad_edu.engine.value import Value
+from tinygrad_edu.program.forms import ATOM, SIGN, Term
+from tinygrad_edu.see.draw.dot import interval, rounded
+from tinygrad_edu.see.graph import Edge, Graph, Node
+from tinygrad_edu.see.notation import formula
 
 LONGEST_EQUATION = 120  # characters; of a longer one the numbers are left out, and then the formula
 
@@ -16,43 +17,46 @@ LONGEST_EQUATION = 120  # characters; of a longer one the numbers are left out, 
 class Step(NamedTuple):
     """One step of an animation. ``str(step)`` says in numbers what happens.
 
+    A gradient is a list of numbers: one for each Value of the node, so a single one except for a layer.
+
     Attributes:
-        phase: "forward" while Values are computed, "backward" while gradients are.
-        node: the Value that is computed, or that passes its gradient on.
-        names: a name for every visible Value.
+        phase: "forward" while nodes are computed, "backward" while gradients are.
+        node: the Value or the layer that is computed, or that passes its gradient on.
+        values: the Values of ``node``.
+        names: a name for every node.
         edge: backward, the edge along which the gradient is passed on; None where it starts, at the root.
         gradient: backward, the gradient of ``node``, complete by now.
         before: backward, the gradient of ``receiver`` before the step.
+        after: backward, the gradient of ``receiver`` after the step: the sum so far.
     """
 
     phase: Literal["forward", "backward"]
-    node: Value
-    names: Names
+    node: Node
+    values: Sequence[Value]
+    names: Mapping[Node, str]
     edge: Edge | None = None
-    gradient: float = 1.0
-    before: float = 0.0
+    gradient: Sequence[float] = (1.0,)
+    before: Sequence[float] = (0.0,)
+    after: Sequence[float] = (1.0,)
 
     @property
-    def receiver(self) -> Value | None:
-        """The Value whose gradient is added to; None while Values are computed."""
+    def receiver(self) -> Node | None:
+        """The node whose gradient is added to; None while nodes are computed."""
         if self.phase == "forward":
             return None
         return self.edge.source if self.edge else self.node
 
     @property
-    def amount(self) -> float:
+    def amount(self) -> Sequence[float]:
         """What is added to the gradient of ``receiver``: the gradient of ``node`` times the edge's slope."""
-        return self.gradient * self.edge.slope if self.edge else self.gradient
-
-    @property
-    def grad(self) -> float:
-        """The gradient of ``receiver`` after the step: the sum so far."""
-        return self.before + self.amount
+        return _product(self.gradient, self.edge) if self.edge else self.gradient
 
     @property
     def shown(self) -> str:
         """What the picture shows from this step on: the data of ``node``, or the gradient of ``receiver``."""
-        return digits(self.node.data if self.phase == "forward" else self.grad)
+        if self.phase == "forward":
+            return interval([value.data for value in self.values])
+        return interval(self.after)
 
     def __str__(self) -> str:
         return self.equation(self.names)
@@ -60,7 +64,7 @@ class Step(NamedTuple):
     def __repr__(self) -> str:
         return f"<Step: {self}>"
 
-    def title(self, names: Names) -> str:
+    def title(self, names: Mapping[Node, str]) -> str:
         """Return in words, and in these names, what happens."""
         node = names[self.node]
         if self.phase == "forward":
@@ -69,142 +73,76 @@ class Step(NamedTuple):
             return f"the gradient of {node} with respect to itself is 1"
         return f"{node} passes its gradient on to {names[self.edge.source]}"
 
-    def equation(self, names: Names) -> str:
+    def equation(self, names: Mapping[Node, str]) -> str:
         """Return in numbers, and in these names, what happens."""
+        node = names[self.node]
         if self.phase == "forward":
-            sides = [names[self.node], formula(self.node, names), formula(self.node, names, numbers=True)]
-            while len(sides) > 1 and sum(map(len, sides)) > LONGEST_EQUATION:
-                sides.pop()
-            return " = ".join([*sides, digits(self.node.data)])
-        if self.edge is None:
-            return f"{names[self.node]}.grad = 1"
-        gradient, slope, amount = map(_signed, (self.gradient, self.edge.slope, self.amount))
-        return (
-            f"{names[self.edge.source]}.grad += {gradient} × {slope:{PRODUCT}},"
-            f" so it is {digits(self.before)} + {amount:{PRODUCT}} = {digits(self.grad)}"
-        )
-
-
-class LayerStep(NamedTuple):
-    """One step of an animation from layer to layer; a gradient is a row of numbers, one for each Value.
-
-    Attributes:
-        phase: "forward" while layers are computed, "backward" while gradients are.
-        node: the layer that is computed, or that passes its gradient on.
-        edge: backward, the edge along which the gradient is passed on; None where it starts, at the root.
-        gradient: backward, the gradient of ``node``, complete by now.
-        before: backward, the gradient of ``receiver`` before the step.
-    """
-
-    phase: Literal["forward", "backward"]
-    node: Layer
-    edge: LayerEdge | None = None
-    gradient: Sequence[float] = (1.0,)
-    before: Sequence[float] = (0.0,)
-
-    @property
-    def receiver(self) -> Layer | None:
-        """The layer whose gradient is added to; None while layers are computed."""
-        if self.phase == "forward":
-            return None
-        return self.edge.source if self.edge else self.node
-
-    @property
-    def amounts(self) -> list[float]:
-        """What is added to the gradient of ``receiver``: the gradient of ``node`` times the Jacobian."""
-        if self.edge is None:
-            return list(self.gradient)
-        rows = zip(self.gradient, self.edge.jacobian, strict=True)
-        products = [[grad * slope for slope in row] for grad, row in rows]
-        return [sum(column) for column in zip(*products, strict=True)]
-
-    @property
-    def amount(self) -> float:
-        """The sum of ``amounts``, whose sign gives the colour."""
-        return sum(self.amounts)
-
-    @property
-    def grads(self) -> list[float]:
-        """The gradient of ``receiver`` after the step: the sums so far."""
-        return [before + amount for before, amount in zip(self.before, self.amounts, strict=True)]
-
-    @property
-    def shown(self) -> str:
-        """What the picture shows from this step on: the data of ``node``, or the gradient of ``receiver``."""
-        if self.phase == "forward":
-            return span([value.data for value in self.node.values])
-        return span(self.grads)
-
-    def __str__(self) -> str:
-        return self.equation({})
-
-    def __repr__(self) -> str:
-        return f"<LayerStep: {self}>"
-
-    def title(self, names: Names) -> str:
-        """Return in words what happens; ``names`` are not needed, as layers know theirs."""
-        node = subscripted(self.node.name)
-        if self.phase == "forward":
-            return f"{node} is computed"
-        if self.edge is None:
-            return f"the gradient of {node} with respect to itself is 1"
-        return f"{node} passes its gradient on to {subscripted(self.edge.source.name)}"
-
-    def equation(self, names: Names) -> str:
-        """Return in numbers what happens; ``names`` are not needed."""
-        node = subscripted(self.node.name)
-        if self.phase == "forward":
-            return f"{node} = {self.shown}"
+            return self._forward(names)
         if self.edge is None:
             return f"{node}.grad = 1"
-        source = subscripted(self.edge.source.name)
-        rows, columns = len(self.gradient), len(self.before)
-        slope = (
-            f"{_signed(self.edge.jacobian[0][0]):{PRODUCT}}"
-            if rows == columns == 1
-            else f"({rows} × {columns} matrix)"
+        source, rows, columns = names[self.edge.source], len(self.gradient), len(self.after)
+        if rows > 1 or columns > 1:
+            return f"{source}.grad += {node}.grad × ({rows} × {columns} matrix), so it is {self.shown}"
+        [[slope]], [gradient], [before], [amount] = (
+            self.edge.jacobian, self.gradient, self.before, self.amount
+        )  # fmt: skip
+        return (
+            f"{source}.grad += {_signed(gradient)} × {_signed(slope):PRODUCT},"
+            f" so it is {rounded(before)} + {_signed(amount):PRODUCT} = {self.shown}"
         )
-        return f"{source}.grad += {node}.grad × {slope}, so it is {self.shown}"
+
+    def _forward(self, names: Mapping[Node, str]) -> str:
+        sides = [names[self.node]]
+        if len(self.values) == 1:
+            [value] = self.values
+            sides += [formula(value, names), formula(value, names, numbers=True)]
+        while len(sides) > 1 and sum(map(len, sides)) > LONGEST_EQUATION:
+            sides.pop()
+        return " = ".join([*sides, self.shown])
 
 
 def _signed(x: float) -> Term:
-    return Term(digits(x), SIGN) if x < 0 else Term(digits(x))
+    return Term(rounded(x), SIGN if x < 0 else ATOM)
 
 
-def steps_of(graph: Graph, wrt: Value | None = None) -> list[Step]:
+def steps_of(graph: Graph, wrt: Sequence[Value] = ()) -> list[Step]:
     """Return the steps that compute a graph and then its gradients.
 
     Args:
-        graph: what is visible, as ``fold`` gives it; plain numbers in expressions receive no gradient.
-        wrt: leave out the backward steps that the gradient of this Value does not need.
+        graph: what is visible; plain numbers in expressions receive no gradient.
+        wrt: leave out the backward steps that the gradients of these Values do not need. All steps if empty.
     """
-    incoming: dict[Value, list[Edge]] = {node: [] for node in graph.nodes}
-    for edge in graph.edges if wrt is None else graph.flows(wrt):
-        incoming[edge.target].append(edge)
-    names = graph.names
-    steps = [Step("forward", node, names) for node in graph.nodes if node.args]
-    steps.append(Step("backward", graph.root, names))
-    gradients = {graph.root: 1.0}
-    for node in reversed(graph.nodes):  # so that a gradient is complete when it is passed on
-        for edge in incoming[node]:
-            if not edge.source.is_constant:
-                before = gradients.get(edge.source, 0.0)
-                steps.append(Step("backward", node, names, edge, gradients[node], before))
-                gradients[edge.source] = steps[-1].grad
+    needed = {edge for value in wrt for edge in graph.flows(value)} if wrt else {*graph.edges}
+
+    def incoming(node: Node) -> list[tuple[Node, Edge]]:
+        edges = [edge for edge in graph.incoming[node] if edge in needed]
+        return [(edge.source, edge) for edge in edges if not edge.source.is_constant]
+
+    steps = [
+        Step("forward", node, graph.values(node), graph.names)
+        for node in graph.nodes
+        if any(value.args for value in graph.values(node))
+    ]
+    steps.append(Step("backward", graph.root, [graph.root], graph.names))
+    passes = sweep(graph.root, graph.nodes, incoming, _product, _total, one=[1.0])
+    for node, _, edge, gradient, before, after in passes:
+        before = before or [0.0] * len(after)
+        steps.append(
+            Step("backward", node, graph.values(node), graph.names, edge, gradient, before, after)
+        )
     return steps
 
 
-def layer_steps_of(layers: LayerGraph, wrt: Value | None = None) -> list[LayerStep]:
-    """Return the steps that compute the layers of a graph and then their gradients; as ``steps_of``."""
-    root = layers.layer_of[layers.graph.root]
-    edges = layers.edges if wrt is None else layers.leading_from(wrt)
-    steps = [LayerStep("forward", layer) for layer in layers.nodes if any(v.args for v in layer.values)]
-    steps.append(LayerStep("backward", root))
-    gradients: dict[Layer, list[float]] = {root: [1.0]}
-    for layer in reversed(layers.nodes):
-        for edge in edges:
-            if edge.target is layer and layer in gradients:
-                before = gradients.get(edge.source, [0.0] * len(edge.source.values))
-                steps.append(LayerStep("backward", layer, edge, gradients[layer], before))
-                gradients[edge.source] = steps[-1].grads
-    return steps
+def _product(gradient: Sequence[float], edge: Edge) -> list[float]:
+    """Return a gradient times the Jacobian of an edge: one number for each Value of its source."""
+    columns = [*zip(*edge.jacobian, strict=True)]
+    if not edge.is_taken or not any(gradient):
+        return [0.0] * len(columns)
+    return [
+        left_to_right(grad * slope for grad, slope in zip(gradient, column, strict=True))
+        for column in columns
+    ]
+
+
+def _total(before: Sequence[float], amount: Sequence[float]) -> list[float]:
+    return [x + y for x, y in zip(before, amount, strict=True)]

@@ -18,8 +18,8 @@ DARK_FAINT_TEXT, DARK_FAINT_LINE = "#949494", "#555555"
 # What Graphviz is told of nodes and edges. The classes are there for the stylesheet.
 GRAPH = {"bgcolor": "transparent", "nodesep": "0.2", "ranksep": "0.5", "fontname": FONT, "fontsize": "12"}
 GRAPH |= {"fontcolor": TEXT, "labeljust": "l"}
-# Curves round everything take minutes where very many edges cross many ranks; straight lines a second.
-ENTANGLED_SPAN = 600
+# Where very many edges cross many ranks, curved edges take minutes to lay out, straight ones a second.
+MOST_RANKS_CROSSED = 600
 ENTANGLED = {"splines": "line", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
 NODE = {"shape": "Mrecord", "fontname": FONT, "fontsize": "12", "margin": "0.12,0.05"}
 NODE |= {"style": "filled", "fillcolor": FILL}

@@ -1,87 +1,103 @@
 """What a picture of a graph shows: the rows of every node and the text on every edge."""
 
 from collections.abc import Sequence
+from math import isclose, isfinite
 
-from tinygrad_edu.see.draw.dot import Line, Node, digits, span, subscripted
-from tinygrad_edu.see.graph import Edge, Graph
-from tinygrad_edu.see.layers import LayerEdge, LayerGraph
-from tinygrad_edu.see.notation import written
-from tinygrad_edu.see.term import ATOM, PRODUCT, SIGN, Term, one_line, partial
+from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine.value import Value
+from tinygrad_edu.program.forms import ATOM, SIGN, Term, write
+from tinygrad_edu.see.draw import theme
+from tinygrad_edu.see.draw.dot import Arrow, Node, Picture, interval, rounded, subscripted
+from tinygrad_edu.see.graph import Edge, Graph
+from tinygrad_edu.see.notation import as_sum, derivative, written
 
 MOST_PATHS = 4  # as many are multiplied out beside a parameter; of more, only the sum is shown
 # A formula stands on an edge between neurons if it comes from few operations and is short.
 MOST_OPERATIONS, LONGEST_FORMULA = 8, 28
 MOST_ENTRIES = 4  # of a matrix that is written out on an edge between layers
 
-MOST_NODES, MOST_SPAN = 300, 10_000  # more cannot be read, or takes long to lay out
-
-View = tuple[list[Node], list[Line]]
+MOST_NODES, MOST_RANKS_CROSSED = 300, 10_000  # more cannot be read, or takes long to lay out
 
 
-def is_crowded(graph: Graph | LayerGraph) -> bool:
+def is_crowded(graph: Graph) -> bool:
     """Return whether a picture of the graph would be too crowded to read."""
     nodes, edges = len(graph.nodes), len(graph.edges)
-    return nodes > MOST_NODES or edges > 150 + 2 * nodes or graph.span > MOST_SPAN
+    return nodes > MOST_NODES or edges > 150 + 2 * nodes or graph.ranks_crossed > MOST_RANKS_CROSSED
 
 
-def view(graph: Graph, wrt: Sequence[Value] = (), constants: bool = True) -> View:
-    """Return the nodes and lines of a graph, those on the ways from ``wrt`` to the root marked.
+def view(graph: Graph, wrt: Sequence[Value] = (), constants: bool = True) -> Picture:
+    """Return the nodes and the edges of a picture, those on the paths from ``wrt`` to the root marked.
 
     Args:
-        graph: what is visible, as ``fold`` gives it.
+        graph: what is visible, as ``fold`` or ``LayerGraph`` gives it.
         wrt: Values of the graph.
         constants: show the plain numbers of expressions, where every operation is shown.
     """
     flows = _flows(graph, wrt)
     names = {node: subscripted(name) for node, name in graph.names.items()}
+    grads = shown_gradients(graph, wrt)
     shown = [node for node in graph.nodes if constants or not node.is_constant]
     on_path = {*wrt, *(end for edge in flows for end in (edge.source, edge.target))}
     nodes = []
     for node in shown:
-        rows = [digits(node.data)] if node.is_constant else _rows(graph, node, names)
+        if node.is_constant:
+            rows = [rounded(node.data)]
+        else:
+            values = graph.values(node)
+            grad = interval([grads[value] for value in values]) if grads else "–"
+            data = interval([value.data for value in values])
+            rows = [_title(graph, node, names), f"data {data}", f"grad {grad}"]
         if node in wrt:
             rows.append(_product(graph, node, names))
         nodes.append(Node(rows, node in on_path, node.is_constant))
     position = {node: i for i, node in enumerate(shown)}
-    lines = []
-    for edge in graph.edges:
-        if edge.source in position:
-            label = _text(graph, edge, names, edge in flows)
-            lines.append(Line(position[edge.source], position[edge.target], label, flows.get(edge)))
-    return nodes, lines
+    arrows = [
+        Arrow(position[edge.source], position[edge.target], _text(graph, edge, names, edge in flows), flow)
+        for edge, flow in ((edge, flows.get(edge)) for edge in graph.edges)
+        if edge.source in position
+    ]
+    return Picture(nodes, arrows, graph.ranks_crossed > theme.MOST_RANKS_CROSSED)
 
 
-def layer_view(layers: LayerGraph, wrt: Sequence[Value] = ()) -> View:
-    """Return the nodes and lines of a graph seen layer by layer."""
-    graph = layers.graph
-    flows = _flows(graph, wrt)
-    names = {node: subscripted(name) for node, name in graph.names.items()}
-    on_path = {layers.layer_of[end] for edge in flows for end in (edge.source, edge.target)}
-    on_path |= {layers.layer_of[value] for value in wrt}
-    nodes = []
-    for layer in layers.nodes:
-        values = layer.values
-        if len(values) == 1:
-            rows = _rows(graph, values[0], names)
-        else:
-            gradients = span([value.grad for value in values]) if graph.has_gradients else "–"
-            data = span([value.data for value in values])
-            title = f"{subscripted(layer.name)}: {len(values):,} Values"
-            rows = [title, f"data {data}", f"grad {gradients}"]
-        rows += [_product(graph, value, names) for value in values if value in wrt]
-        nodes.append(Node(rows, layer in on_path))
-    position = {layer: i for i, layer in enumerate(layers.nodes)}
-    lines = []
-    for edge in layers.edges:
-        carried = [flows[part] for part in edge.edges if part in flows]
-        label = _matrix(graph, edge)
-        if carried:
-            symbol = partial(subscripted(edge.target.name), subscripted(edge.source.name))
-            label = f"{symbol}\n= {label}\n "
-        flow = sum(carried) if carried else None
-        lines.append(Line(position[edge.source], position[edge.target], label, flow))
-    return nodes, lines
+# --- Gradients ---
+
+
+def shown_gradients(graph: Graph, wrt: Sequence[Value] = ()) -> dict[Value, float]:
+    """Return the gradient that the picture shows for each Value, none if ``backward()`` was not called.
+
+    It is ``.grad``. Where the picture shows a derivative with respect to ``wrt``, it is the derivative
+    computed from the graph, so that the numbers in the picture agree with each other; ``gradient_caption``
+    says so if ``.grad`` is another number.
+    """
+    if not any(value.grad for value in graph.adjoint):
+        return {}
+    return graph.adjoint if wrt else {value: value.grad for value in graph.adjoint}
+
+
+def gradient_caption(graph: Graph, wrt: Sequence[Value] = ()) -> str:
+    """Return a sentence if ``.grad`` of some Value is not the derivative of the root, else ""."""
+    adjoint = graph.adjoint
+    values = [value for value in adjoint if not value.is_constant]
+    rounding = 1e-9 * max(map(abs, adjoint.values()))
+
+    def is_explained_by(calls: int) -> bool:
+        """Return whether leaves have the sum over so many calls, and all others the derivative."""
+        expected = [adjoint[value] * (1 if value.args else calls) for value in values]
+        return all(
+            isclose(value.grad, grad, rel_tol=1e-6, abs_tol=rounding)
+            for value, grad in zip(values, expected, strict=True)
+        )
+
+    if not any(value.grad for value in values) or not isfinite(rounding) or is_explained_by(1):
+        return ""
+    leaf = max(values, key=lambda value: 0.0 if value.args else abs(adjoint[value]))
+    calls = round(leaf.grad / adjoint[leaf]) if adjoint[leaf] and isfinite(leaf.grad) else 0
+    if is_explained_by(calls):
+        reason = f"leaves sum up .grad over {calls} calls of backward(): call zero_grad() before each."
+    else:
+        root = graph.names[graph.root]
+        reason = f".grad is not the derivative of {root} at these numbers: call zero_grad() and backward()."
+    return f"The grad shown is computed from this graph; {reason}" if wrt else reason[0].upper() + reason[1:]
 
 
 def _flows(graph: Graph, wrt: Sequence[Value]) -> dict[Edge, float]:
@@ -93,58 +109,68 @@ def _flows(graph: Graph, wrt: Sequence[Value]) -> dict[Edge, float]:
     return flows
 
 
-def _rows(graph: Graph, node: Value, names: dict[Value, str]) -> list[str]:
-    title = names[node]
+# --- Texts ---
+
+
+def _title(graph: Graph, node: Value, names: dict[Value, str]) -> str:
+    values = graph.values(node)
+    if len(values) > 1:
+        return f"{names[node]}: {len(values):,} Values"
     if graph.detail == "ops" and node.op is not None:
-        template = node.op.template(len(node.args))
-        title += " = " + one_line(template.format(*[written(arg, names) for arg in node.args]))
-    grad = digits(node.grad) if graph.has_gradients else "–"
-    return [title, f"data {digits(node.data)}", f"grad {grad}"]
+        return f"{names[node]} = {one_line(write(node.op, [written(arg, names) for arg in node.args]))}"
+    return names[node]
 
 
 def _text(graph: Graph, edge: Edge, names: dict[Value, str], on_path: bool) -> str:
     """Return the text on an edge: its slope, on a path with the symbol; a short formula between neurons."""
     if edge.source.is_constant:
         return ""
-    text = digits(edge.slope) if graph.detail in ("ops", "named") else _formula(graph, edge)
+    if isinstance(edge.slope, list):
+        text = _matrix(edge.slope)
+    else:
+        text = rounded(edge.slope) if graph.detail in ("ops", "named") else _formula(graph, edge)
     if on_path:
         # The empty line keeps the text off a wide line.
-        return f"{partial(names[edge.target], names[edge.source])}\n= {text}\n "
+        return f"{derivative(names[edge.target], names[edge.source])}\n= {text}\n "
     return text
 
 
 def _formula(graph: Graph, edge: Edge) -> str:
     """Return the slope of an edge as a number, and above it as a formula if that is short."""
-    text = digits(edge.slope)
+    text = rounded(edge.slope)
     if sum(1 for value in edge.between if value.args) <= MOST_OPERATIONS:
-        formula = subscripted(str(edge.formula(graph.names)))
+        try:
+            formula = subscripted(edge.formula(graph.names))
+        except ValueError:  # an infinite slope, or an operation whose rule is not known
+            return text
         if text != formula and len(formula) <= LONGEST_FORMULA:
             return f"{formula}\n= {text}"
     return text
 
 
+def _matrix(rows: list[list[float]]) -> str:
+    """Return a small matrix in full, of a larger one the size and the Frobenius norm."""
+    height, width = len(rows), len(rows[0])
+    if height * width <= MOST_ENTRIES:
+        return "[" + ";\n".join("  ".join(map(rounded, row)) for row in rows) + "]"
+    norm = sum(x * x for row in rows for x in row) ** 0.5
+    return f"{height:,} × {width:,} matrix\nof norm {rounded(norm)}"
+
+
 def _product(graph: Graph, wrt: Value, names: dict[Value, str]) -> str:
     """Return ∂root/∂wrt as the product of the slopes along the path, or as the sum of several such."""
-    lines = [partial(names[graph.root], names[wrt])]
-    count = graph.path_count(wrt)
+    lines = [derivative(names[graph.root], names[wrt])]
+    finer = graph.finer
+    count = finer.path_count(wrt)
     if count > MOST_PATHS:
         lines.append(f"the sum of {count:,} paths")
     elif wrt is not graph.root:
-        paths = graph.paths(wrt, MOST_PATHS)
-        products = [" × ".join(map(_factor, reversed(path))) for path in paths if count > 1 or len(path) > 1]
-        lines += [f"{sign} {product}" for sign, product in zip("=+++", products, strict=False)]
-    return "\n".join([*lines, f"= {digits(graph.adjoint[wrt])}"])
+        paths = finer.paths(wrt, MOST_PATHS)
+        lines += as_sum(
+            [" × ".join(map(_factor, reversed(path))) for path in paths if count > 1 or len(path) > 1]
+        )
+    return "\n".join([*lines, f"= {rounded(graph.adjoint[wrt])}"])
 
 
 def _factor(edge: Edge) -> str:
-    return f"{Term(digits(edge.slope), SIGN if edge.slope < 0 else ATOM):{PRODUCT}}"
-
-
-def _matrix(graph: Graph, edge: LayerEdge) -> str:
-    """Return the derivative that an edge between layers carries: a number, or a matrix, or its size."""
-    rows, columns = len(edge.target.values), len(edge.source.values)
-    if rows == columns == 1:
-        return _formula(graph, edge.edges[0])
-    if rows * columns <= MOST_ENTRIES:
-        return "[" + ";\n".join("  ".join(map(digits, row)) for row in edge.jacobian) + "]"
-    return f"{rows:,} × {columns:,} matrix\nof norm {digits(edge.norm)}"
+    return f"{Term(rounded(edge.slope), SIGN if edge.slope < 0 else ATOM):PRODUCT}"

@@ -1,27 +1,31 @@
 """The chain rule for one Value of a graph: in symbols, as formulas, and with the numbers put in."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
-from math import prod
-from typing import Any
+from math import isfinite
+from typing import overload
 
-from tinygrad_edu import derivation
 from tinygrad_edu._common.checks import is_number
-from tinygrad_edu.see.explain.derivation import Equation, Section, Writer
-from tinygrad_edu.engine.gradient import expect_values
-from tinygrad_edu.see.graph import Detail, Edge, Graph, expect_current, fold, natural_detail
-from tinygrad_edu.see.layers import LayerGraph, layer_sections
+from tinygrad_edu._common.text import one_line
+from tinygrad_edu.engine import limits
+from tinygrad_edu.engine.errors import expect_values
+from tinygrad_edu.engine.gradient import listed
+from tinygrad_edu.engine.value import Value, expect_current, topological_order
+from tinygrad_edu.see.explain.derivation import Derivation, Equation, Section, Writer
+from tinygrad_edu.see.explain.layers import layer_sections
 from tinygrad_edu.see.explain.reasons import reasons
-from tinygrad_edu.see.term import one_line
-from tinygrad_edu.engine.value import Value, topological_order
+from tinygrad_edu.see.graph import Detail, Edge, Graph, Node, fold, independence, multiplied
+from tinygrad_edu.see.layers import LayerGraph
+from tinygrad_edu.see.notation import as_sum
 
 MOST_PATHS = 8  # more are not written out one by one; the three largest are
 MOST_EQUATIONS = 60  # in one section
 MOST_REASONS = 4
+MOST_EXPLAINED = 20  # Values, where none was named
 LONGEST = 240  # characters of a formula that a reader reads
 
 
-class Explanation:
+class Explanation(Derivation):
     """Why ∂root/∂wrt is what it is: print it, or let Jupyter show it.
 
     Attributes:
@@ -31,70 +35,60 @@ class Explanation:
         path_count: how many paths lead from ``wrt`` to ``root``.
         paths: the paths as lists of edges, the root's edge first; where there are more than eight, the
             three that contribute most.
-        steps: every edge on a path, once.
+        edges: every edge on a path, once.
         reasons: sentences that say what makes the derivative zero or small.
     """
 
-    def __init__(self, root: Value, wrt: Value, detail: Detail, learning_rate: float | None) -> None:
-        self.root = root
+    def __init__(self, graph: Graph, wrt: Value, learning_rate: float | None = None) -> None:
+        self.root: Value = graph.root
         self.wrt = wrt
-        order = topological_order(root)
-        reached = wrt in set(order)
-        self._graph: Graph = fold(root, detail, keep=(wrt,) if reached else ())
-        self._names = dict(self._graph.names)
-        if not reached:
-            self._names[wrt] = one_line(wrt.label) or "this Value"
-        self._twin = not reached and bool(wrt.label) and any(value.label == wrt.label for value in order)
+        self._graph = graph
         self._learning_rate = learning_rate
-        self.value = self._graph.adjoint[wrt] if reached else 0.0
-        self.path_count = self._graph.path_count(wrt) if reached else 0
+        self._independence = independence(graph, wrt)
+        self.value, self.path_count = 0.0, 0
         self.paths: list[list[Edge]] = []
-        if reached:
-            most = MOST_PATHS if self.path_count <= MOST_PATHS else 3
-            self.paths = [path[::-1] for path in self._graph.paths(wrt, most)]
-        flows = self._graph.flows(wrt) if reached else {}
-        # In the order of the first path, then what the second adds, and so on.
-        self.steps = list(dict.fromkeys([e for path in self.paths for e in path] + list(flows)[::-1]))
-        self.reasons = reasons(self._graph, wrt, self.steps) if reached else []
-        # Beside the way stands what else its Values are made from; the rest, if nameless, is written out.
-        targets = {edge.target for edge in self.steps}
-        beside = {edge.source for edge in self._graph.edges if edge.target in targets} | {root}
-        self._nameless = [node for node in self._graph.nodes if node.args and not node.label]
-        for node in self._nameless:
-            if node not in beside:
-                del self._names[node]
+        self.edges: list[Edge] = []
+        self.reasons: list[str] = []
+        if not self._independence:
+            self._follow_the_paths()
+        self._names = self._names_used()
 
-    def __str__(self) -> str:
-        return derivation.as_text(self.sections(latex=False))
+    def _follow_the_paths(self) -> None:
+        graph, wrt = self._graph, self.wrt
+        self.value = graph.adjoint[wrt]
+        self.path_count = graph.path_count(wrt)
+        most = MOST_PATHS if self.path_count <= MOST_PATHS else 3
+        self.paths = [path[::-1] for path in graph.paths(wrt, most)]
+        # In the order of the first path, then what the second adds, and so on.
+        on_paths = [edge for path in self.paths for edge in path]
+        self.edges = [*dict.fromkeys([*on_paths, *reversed(graph.flows(wrt))])]
+        self.reasons = reasons(graph, wrt, self.edges)
+
+    def _names_used(self) -> dict[Node, str]:
+        """Return the names of the Values, without those of unlabelled ones that feed no Value on a path.
+
+        Such a Value is written out inside the formulas.
+        """
+        targets = {edge.target for edge in self.edges}
+        used = {edge.source for edge in self._graph.edges if edge.target in targets} | {self.root}
+        names = {
+            node: name
+            for node, name in self._graph.names.items()
+            if node.label or not node.args or node in used
+        }
+        return names | ({self.wrt: one_line(self.wrt.label) or "this Value"} if self._independence else {})
 
     def __repr__(self) -> str:
         writer = Writer(self._names, latex=False)
         return f"<Explanation: {self._derivative(writer)} = {writer.number(self.value)}>"
-
-    @property
-    def latex(self) -> str:
-        """All equations, as one aligned block for display mathematics."""
-        return derivation.as_latex(self.sections(latex=True))
-
-    @property
-    def markdown(self) -> str:
-        """The explanation as Markdown with LaTeX equations, as Jupyter and many sites show it."""
-        return derivation.as_markdown(self.sections(latex=True))
-
-    @property
-    def mathml(self) -> str:
-        """The explanation as HTML with MathML equations, which browsers show without any script."""
-        return derivation.as_mathml(self.sections(latex=True))
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/markdown": self.markdown, "text/plain": str(self)}
 
     def sections(self, latex: bool = False) -> list[Section]:
         """Return the explanation in parts, its equations written as text or as LaTeX."""
         writer = Writer(self._names, latex)
         if not self.path_count or self.root is self.wrt:
             value = Equation(self._derivative(writer), [f"= {writer.number(self.value)}"])
-            sections = [Section(self._without_path(), [value])]
+            title = self._independence.removesuffix(".").removesuffix("?") or "It is the same Value"
+            sections = [Section(title + ("?" if self._independence.endswith("?") else ":"), [value])]
         elif self._graph.detail == "layer":
             sections = layer_sections(LayerGraph(self._graph, keep=[self.wrt]), self.wrt, writer)
         else:
@@ -110,33 +104,23 @@ class Explanation:
             sections.append(self._update(writer, self._learning_rate))
         return sections
 
-    def _without_path(self) -> str:
-        root, wrt = self._names[self.root], self._names[self.wrt]
-        if self.root is self.wrt:
-            return "It is the same Value:"
-        if self._twin:
-            return (
-                f"{root} does not depend on this {wrt}, but on another Value of that name: was it made anew?"
-            )
-        return f"{root} does not depend on {wrt}:"
-
     def _derivative(self, writer: Writer) -> str:
-        return writer.partial(writer.names[self.root], writer.names[self.wrt])
+        return writer.derivative(writer.names[self.root], writer.names[self.wrt])
 
-    def _partial(self, edge: Edge, writer: Writer) -> str:
+    def _along(self, edge: Edge, writer: Writer) -> str:
         """Write the derivative along an edge, marked where it is not the whole ∂target/∂source."""
-        partial = writer.partial(writer.names[edge.target], writer.names[edge.source])
+        symbol = writer.derivative(writer.names[edge.target], writer.names[edge.source])
         twins = [twin for twin in self._graph.outgoing[edge.source] if twin.target is edge.target]
         if len(twins) > 1:  # as in x·x
-            return partial + writer.words(f" (use {twins.index(edge) + 1})")
-        return partial + (writer.words(" (direct)") if self._graph.has_detour(edge) else "")
+            return symbol + writer.words(f" (use {twins.index(edge) + 1})")
+        return symbol + (writer.words(" (direct)") if self._graph.has_detour(edge) else "")
 
     def _chain_rule(self, writer: Writer) -> Section:
         start, end = writer.names[self.wrt], writer.names[self.root]
         if len(self.paths) < self.path_count:
             title = f"{self.path_count:,} paths lead from {start} to {end}, too many to write out."
             equations = [
-                Equation(self._route(path, writer), [f"= {writer.number(prod(edge.slope for edge in path))}"])
+                Equation(self._route(path, writer), [f"= {writer.number(multiplied(path))}"])
                 for path in self.paths
             ]
             # Paths that differ only in which use of a Value they take, as in x·x, read alike.
@@ -145,10 +129,13 @@ class Explanation:
         title = f"{self.path_count} paths lead from {start} to {end}; the chain rule adds them up:"
         if self.path_count == 1:
             title = f"The chain rule along the path from {start} to {end}:"
-        right = []
-        for sign, path in zip("=" + "+" * MOST_PATHS, self.paths, strict=False):
-            first, *rest = writer.product([self._partial(edge, writer) for edge in path], writer.dot)
-            right += [f"{sign} {first}", *rest]
+        products = [
+            writer.product([self._along(edge, writer) for edge in path], writer.dot) for path in self.paths
+        ]
+        signed = as_sum([first for first, *_ in products])
+        right = [
+            piece for sign, (_, *rest) in zip(signed, products, strict=True) for piece in (sign, *rest)
+        ]
         return Section(title, [Equation(self._derivative(writer), right)])
 
     def _route(self, path: list[Edge], writer: Writer) -> str:
@@ -160,8 +147,8 @@ class Explanation:
         return (r" \to " if writer.latex else " → ").join(names)
 
     def _definitions(self, writer: Writer) -> list[Section]:
-        """What the names v1, v2, … stand for that Values were given for want of a label."""
-        defined = [node for node in self._nameless if node in writer.names]
+        """The definitions of v1, v2, …, the names of unlabelled Values."""
+        defined = [node for node in self._graph.nodes if node in writer.names and node.args and not node.label]
 
         def equations() -> Iterator[Equation]:
             for node in defined:
@@ -173,15 +160,15 @@ class Explanation:
 
     def _factors(self, writer: Writer) -> Section:
         def equations() -> Iterator[Equation]:
-            for edge in self.steps:
+            for edge in self.edges:
                 value = writer.number(edge.slope)
-                forms = [writer.slope(edge), writer.slope(edge, numbers=True)]
-                if len(forms[0]) > LONGEST:
+                forms = writer.slope(edge)
+                if forms and len(forms[0]) > LONGEST:
                     forms.pop()
                 right = [f"= {form}" for form in dict.fromkeys(forms) if form != value]
-                yield Equation(self._partial(edge, writer), [*right, f"= {value}"])
+                yield Equation(self._along(edge, writer), [*right, f"= {value}"])
 
-        one = len(self.steps) == 1
+        one = len(self.edges) == 1
         title = (
             "The derivative, as a formula and in numbers:"
             if one
@@ -198,18 +185,18 @@ class Explanation:
         for i, path in enumerate(self.paths):
             first, *rest = writer.product([writer.factor(edge.slope) for edge in path], writer.times)
             left = derivative if self.path_count == 1 else writer.words(f"path {i + 1}")
-            amount = [f"= {writer.number(prod(edge.slope for edge in path))}"] if rest else []
+            amount = [f"= {writer.number(multiplied(path))}"] if rest else []
             equations.append(Equation(left, [f"= {first}", *rest, *amount]))
         if self.path_count == 1:
             return [Section("Multiplied:", equations)]
-        amounts = [prod(edge.slope for edge in path) for path in self.paths]
+        amounts = [multiplied(path) for path in self.paths]
         total = Equation(derivative, [*writer.sum(amounts), f"= {writer.number(self.value)}"])
         return [Section("Multiplied along each path, then added:", [*equations, total])]
 
     def _backward_pass(self, writer: Writer) -> Section:
         """The factored form: each derivative of the root once, from those that come after it."""
         root, names, adjoint = self.root, writer.names, self._graph.adjoint
-        on_path = {edge.source for edge in self.steps}
+        on_path = {edge.source for edge in self.edges}
 
         def equations() -> Iterator[Equation]:
             for node in reversed(self._graph.nodes):
@@ -217,17 +204,18 @@ class Explanation:
                 if all(edge.target is root for edge in edges) and len(edges) < 2:
                     continue  # one of the factors above
                 symbols, numbers = [], []
-                for sign, edge in zip("=" + "+" * len(edges), edges, strict=False):
-                    symbol, number = self._partial(edge, writer), writer.factor(edge.slope)
+                for edge in edges:
+                    symbol, number = self._along(edge, writer), writer.factor(edge.slope)
                     if edge.target is not root:
-                        symbol = f"{writer.partial(names[root], names[edge.target])} {writer.dot} {symbol}"
+                        symbol = f"{writer.derivative(names[root], names[edge.target])} {writer.dot} {symbol}"
                         number = f"{writer.factor(adjoint[edge.target])} {writer.times} {number}"
-                    symbols.append(f"{sign} {symbol}")
-                    numbers.append(f"{sign} {number}")
+                    symbols.append(symbol)
+                    numbers.append(number)
                 terms = writer.sum([adjoint[edge.target] * edge.slope for edge in edges])
+                symbols, numbers = as_sum(symbols), as_sum(numbers)
                 right = [*symbols, *numbers, *(terms if len(edges) > 1 and terms != numbers else [])]
                 value = f"= {writer.number(adjoint[node])}"
-                yield Equation(writer.partial(names[root], names[node]), [*right, value])
+                yield Equation(writer.derivative(names[root], names[node]), [*right, value])
 
         return _section("Backpropagation computes every derivative once and uses it again:", equations())
 
@@ -250,24 +238,56 @@ def _section(title: str, equations: Iterable[Equation]) -> Section:
     return Section(title, listed[:MOST_EQUATIONS])
 
 
+class Explanations(Derivation, tuple[Explanation, ...]):
+    """Several explanations, one after the other: a tuple that prints itself, and that Jupyter shows."""
+
+    left_out = 0
+    """How many more there are."""
+
+    def sections(self, latex: bool = False) -> list[Section]:
+        """Return the parts of all explanations, their equations written as text or as LaTeX."""
+        sections = [section for explanation in self for section in explanation.sections(latex)]
+        if self.left_out:
+            sections.append(Section(f"And {self.left_out} more Values: name those that you want as wrt.", []))
+        return sections
+
+
+@overload
 def explain(
-    root: Value, wrt: Value, detail: Detail | None = None, learning_rate: float | None = None
-) -> Explanation:
+    root: Value, wrt: Value, *, detail: Detail | None = None, learning_rate: float | None = None
+) -> Explanation: ...
+@overload
+def explain(
+    root: Value,
+    wrt: Iterable[Value] | None = None,
+    *,
+    detail: Detail | None = None,
+    learning_rate: float | None = None,
+) -> Explanations: ...
+def explain(
+    root: Value,
+    wrt: Value | Iterable[Value] | None = None,
+    *,
+    detail: Detail | None = None,
+    learning_rate: float | None = None,
+) -> Explanation | Explanations:
     """Explain the derivative of ``root`` with respect to ``wrt``: the chain rule, written out.
 
     Args:
         root: the Value that is differentiated.
-        wrt: the Value with respect to which.
+        wrt: the Value with respect to which, or several: they are explained one after the other. If None,
+            all weights and biases of the networks in the graph; where there are none, all labelled leaves
+            (of more than 20 the first 20). If ``root`` does not depend on one, a sentence says so.
         detail: how fine: "named" goes from one labelled Value to the next, "ops" through every operation,
             "neuron" from neuron to neuron, "layer" from layer to layer. If None, "named" where Values
             between the leaves and the root have labels, else "ops".
         learning_rate: also show the update w⁺ = w − learning_rate · ∂root/∂w.
 
     Raises:
-        TypeError: if ``root`` or ``wrt`` is not a Value.
-        ValueError: for another ``detail``, a ``learning_rate`` that is not finite, or if data was assigned
-            and ``root.forward()`` not called.
-        DomainError: if the formula of a slope has itself an infinite slope there, as 1.5·x^(0.5) has at 0.
+        TypeError: if ``root`` or one of ``wrt`` is not a Value.
+        ValueError: for another ``detail``, or a ``learning_rate`` that is not finite.
+        StaleError: if a number was assigned after it was used; call ``root.forward()`` first.
+        DomainError: if the derivative is infinite, or does not exist.
 
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
     >>> net = w * x
@@ -285,8 +305,27 @@ def explain(
     Multiplied:
       ∂out/∂w = 0.419974342 × 2 = 0.839948683
     """
-    expect_values("explain(root, wrt) takes", root, wrt)
+    several = listed(wrt)
+    expect_values("explain(root, wrt) takes", root, *several)
     if learning_rate is not None and not is_number(learning_rate):
         raise ValueError(f"learning_rate={learning_rate!r}: it must be a finite number")
-    expect_current(root)
-    return Explanation(root, wrt, detail or natural_detail(root), learning_rate)
+    order = topological_order(root)
+    expect_current(order)
+    if wrt is None:
+        several = _interesting(order)
+    explanations = Explanations(
+        Explanation(fold(root, detail, keep=[value]), value, learning_rate)
+        for value in several[: MOST_EXPLAINED if wrt is None else None]
+    )
+    if not all(isfinite(explanation.value) for explanation in explanations):
+        limits.adjoints(root, order)  # raises the error that backward() does
+    if isinstance(wrt, Value):
+        return explanations[0]
+    explanations.left_out = len(several) - len(explanations)
+    return explanations
+
+
+def _interesting(order: Collection[Value]) -> list[Value]:
+    """Return the parameters of the networks in a graph, or else its labelled leaves."""
+    parameters = [value for value in order if getattr(value.group, "role", None) in ("weight", "bias")]
+    return parameters or [value for value in order if value.label and not value.args]

@@ -5,12 +5,12 @@ import html
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from tinygrad_edu import notation
-from tinygrad_edu.see.graph import Edge
-from tinygrad_edu.see.term import ATOM, SIGN, Term, named, partial
 from tinygrad_edu.engine.value import Value
+from tinygrad_edu.program import forms
+from tinygrad_edu.see import notation
+from tinygrad_edu.see.graph import Edge, Node
 
 COLUMNS = 80
 NARROWEST = 40  # of a right side; where a left side leaves less room, the right one begins below it
@@ -40,7 +40,7 @@ class Writer:
         latex: write LaTeX.
     """
 
-    def __init__(self, names: Mapping[Value, str], latex: bool) -> None:
+    def __init__(self, names: Mapping[Node, str], latex: bool) -> None:
         self.names = names
         self.latex = latex
         self.dot, self.times = (r"\cdot", r"\times") if latex else ("·", "×")
@@ -50,31 +50,30 @@ class Writer:
         """Write a name."""
         return notation.latex_name(name) if self.latex else name
 
-    def partial(self, of: str, wrt: str) -> str:
+    def derivative(self, of: str, wrt: str) -> str:
         """Write the derivative of one name with respect to another."""
-        if self.latex:
-            above, below = (
-                f"{notation.LatexTerm(self.name(name), named(name).binding):{ATOM}}" for name in (of, wrt)
-            )
-            return rf"\frac{{\partial {above}}}{{\partial {below}}}"
-        return partial(of, wrt)
+        return notation.derivative(of, wrt, self.latex)
 
     def number(self, x: float) -> str:
         """Write a number."""
-        return notation.number(x, self.latex)
+        return forms.number(x, self.latex)
 
     def factor(self, x: float) -> str:
         """Write a number as it stands in a product: in brackets if it is negative."""
-        term = notation.LatexTerm if self.latex else Term
-        return f"{term(self.number(x), ATOM if x >= 0 else SIGN):{ATOM}}"
+        return f"{forms.number(x, self.latex):PRODUCT}"
 
     def formula(self, value: Value) -> str:
         """Write how a Value is computed."""
         return str(notation.formula(value, self.names, latex=self.latex))
 
-    def slope(self, edge: Edge, numbers: bool = False) -> str:
-        """Write the slope of an edge as a formula."""
-        return str(edge.formula(self.names, latex=self.latex, numbers=numbers))
+    def slope(self, edge: Edge) -> list[str]:
+        """Write the slope of an edge as a formula, in names and in numbers; nothing if there is no formula."""
+        try:
+            return [
+                str(edge.formula(self.names, latex=self.latex, numbers=numbers)) for numbers in (False, True)
+            ]
+        except ValueError:  # the slope is infinite, or the rule of the operation is not known
+            return []
 
     def words(self, text: str) -> str:
         """Write words where an equation would have a symbol."""
@@ -107,31 +106,60 @@ class Writer:
         ]
 
 
-def as_text(sections: Sequence[Section]) -> str:
+class Derivation:
+    """Something that is written in sections: print it, or let Jupyter show it."""
+
+    def sections(self, latex: bool = False) -> list[Section]:
+        """Return its parts, the equations written as text or as LaTeX."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return to_text(self.sections(latex=False))
+
+    @property
+    def latex(self) -> str:
+        """All equations, as one aligned block for display mathematics."""
+        return to_latex(self.sections(latex=True))
+
+    @property
+    def markdown(self) -> str:
+        """The text as Markdown with LaTeX equations, as Jupyter and many sites show it."""
+        return to_markdown(self.sections(latex=True))
+
+    @property
+    def mathml(self) -> str:
+        """The text as HTML with MathML equations, which browsers show without any script."""
+        return to_mathml(self.sections(latex=True))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/markdown": self.markdown, "text/plain": str(self)}
+
+
+def to_text(sections: Sequence[Section]) -> str:
     """Return sections as text in lines of at most 80 columns, where names leave room for that."""
     return "\n\n".join(
         "\n".join([textwrap.fill(title, COLUMNS), *_lines(equations)]) for title, equations in sections
     )
 
 
-def as_latex(sections: Sequence[Section]) -> str:
+def to_latex(sections: Sequence[Section]) -> str:
     """Return the equations of sections as one aligned block of LaTeX, for use in display mathematics."""
     lines = [line for section in sections for line in _latex_lines(section.equations)]
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
-def as_markdown(sections: Sequence[Section]) -> str:
+def to_markdown(sections: Sequence[Section]) -> str:
     """Return sections as Markdown, the equations as display mathematics between dollar signs."""
     parts = []
     for title, equations in sections:
         escaped = re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", title)
-        parts.append(escaped.replace("$", "&#36;"))  # which no typesetter of mathematics takes for its own
+        parts.append(escaped.replace("$", "&#36;"))  # which is never taken for the start of a formula
         if equations:
-            parts.append(f"$$\n{as_latex([Section(title, equations)])}\n$$")
+            parts.append(f"$$\n{to_latex([Section(title, equations)])}\n$$")
     return "\n\n".join(parts)
 
 
-def as_mathml(sections: Sequence[Section]) -> str:
+def to_mathml(sections: Sequence[Section]) -> str:
     """Return sections as HTML, each equation in a math element, which browsers show without any script."""
     from latex2mathml.converter import convert
 
