@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Hashable
 from functools import cached_property
-from os.path import commonprefix
+from itertools import takewhile
 
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine.value import Value
@@ -121,7 +121,8 @@ class LayerGraph(Graph):
 def _common_name(values: list[Value]) -> str:
     """Return what labels have in common, "out_h" of out_h1, out_h2, …; if nothing, the first and "…"."""
     labels = [one_line(value.label) for value in values]
-    name: str = commonprefix(labels)
+    alike = takewhile(lambda letters: len({*letters}) == 1, zip(*labels, strict=False))
+    name = "".join(letters[0] for letters in alike)
     if len({*labels}) > 1:
         name = re.sub(r"((?<=\d)n|_)$", "", name.rstrip("0123456789"))  # out_h2 of out_h2n1, out_h2n2, …
     return name or (f"{labels[0]}, …" if labels[0] else "without a name")

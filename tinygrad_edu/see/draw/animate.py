@@ -17,7 +17,7 @@ from tinygrad_edu.engine import limits
 from tinygrad_edu.engine.gradient import listed
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
 from tinygrad_edu.see.draw import dot, render, theme
-from tinygrad_edu.see.draw.steps import Step, steps_of
+from tinygrad_edu.see.draw.steps import steps_of
 from tinygrad_edu.see.draw.view import is_crowded, view
 from tinygrad_edu.see.graph import Detail, Edge, Graph, Node, fold, independence
 from tinygrad_edu.see.layers import LayerGraph

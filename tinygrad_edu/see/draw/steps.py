@@ -127,9 +127,7 @@ def steps_of(graph: Graph, wrt: Sequence[Value] = ()) -> list[Step]:
     passes = sweep(graph.root, graph.nodes, incoming, _product, _total, one=[1.0])
     for node, _, edge, gradient, before, after in passes:
         before = before or [0.0] * len(after)
-        steps.append(
-            Step("backward", node, graph.values(node), graph.names, edge, gradient, before, after)
-        )
+        steps.append(Step("backward", node, graph.values(node), graph.names, edge, gradient, before, after))
     return steps
 
 

@@ -133,9 +133,7 @@ class Explanation(Derivation):
             writer.product([self._along(edge, writer) for edge in path], writer.dot) for path in self.paths
         ]
         signed = as_sum([first for first, *_ in products])
-        right = [
-            piece for sign, (_, *rest) in zip(signed, products, strict=True) for piece in (sign, *rest)
-        ]
+        right = [piece for sign, (_, *rest) in zip(signed, products, strict=True) for piece in (sign, *rest)]
         return Section(title, [Equation(self._derivative(writer), right)])
 
     def _route(self, path: list[Edge], writer: Writer) -> str:
@@ -148,7 +146,9 @@ class Explanation(Derivation):
 
     def _definitions(self, writer: Writer) -> list[Section]:
         """The definitions of v1, v2, …, the names of unlabelled Values."""
-        defined = [node for node in self._graph.nodes if node in writer.names and node.args and not node.label]
+        defined = [
+            node for node in self._graph.nodes if node in writer.names and node.args and not node.label
+        ]
 
         def equations() -> Iterator[Equation]:
             for node in defined:

@@ -67,7 +67,7 @@ class Writer:
         return str(notation.formula(value, self.names, latex=self.latex))
 
     def slope(self, edge: Edge) -> list[str]:
-        """Write the slope of an edge as a formula, in names and in numbers; nothing if there is no formula."""
+        """Write the slope of an edge as a formula, in names and in numbers; none if there is no formula."""
         try:
             return [
                 str(edge.formula(self.names, latex=self.latex, numbers=numbers)) for numbers in (False, True)

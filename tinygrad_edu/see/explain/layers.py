@@ -33,7 +33,9 @@ def layer_sections(layers: LayerGraph, wrt: Value, writer: Writer) -> list[Secti
                 if edge.target is not root
             ]
             row = writer.matrix([[adjoint[value] for value in layers.values(node)]])
-            rows.append(Equation(writer.derivative(names[root], names[node]), [*as_sum(products), f"= {row}"]))
+            rows.append(
+                Equation(writer.derivative(names[root], names[node]), [*as_sum(products), f"= {row}"])
+            )
     title = (
         f"From layer to layer, from {names[wrt]} to {names[root]}. The matrix ∂a/∂b has a row for every"
         " Value of a and a column for every one of b:"
