@@ -12,23 +12,31 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from tinygrad_edu import Value, animate, draw, worked_example
-from tinygrad_edu.see.draw import theme
-from tinygrad_edu.see.graph import fold
+from tinygrad_edu import DomainError, StaleError, Value, animate, draw, worked_example
 from tinygrad_edu.nn import MLP
+from tinygrad_edu.see.draw import theme
+from tinygrad_edu.see.graph import Node, fold
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def replayed(steps) -> dict[Value, float]:
+def replayed(steps) -> dict[Node, np.ndarray]:
     """The gradients that the printed additions give, from nothing but the two factors of each."""
-    gradients: dict[Value, float] = {}
+    gradients: dict[Node, np.ndarray] = {}
     for step in steps:
         if step.phase == "backward":
-            product = gradients[step.node] * step.edge.slope if step.edge else 1.0
-            gradients[step.receiver] = gradients.get(step.receiver, 0.0) + product
-            assert step.grad == gradients[step.receiver]
+            row = gradients[step.node] if step.edge else np.ones(1)
+            product = row @ np.array(step.edge.jacobian if step.edge else [[1.0]])
+            before = gradients.get(step.receiver, np.zeros(len(product)))
+            assert list(step.before) == pytest.approx(list(before), rel=1e-12, abs=1e-300)
+            gradients[step.receiver] = before + product
+            assert list(step.after) == pytest.approx(list(gradients[step.receiver]), rel=1e-12)
     return gradients
+
+
+def gradients_of(steps) -> dict[Value, float]:
+    """The same for Values alone."""
+    return {value: float(row[0]) for value, row in replayed(steps).items()}
 
 
 def visible_texts(svg: str) -> list[str]:
@@ -49,7 +57,7 @@ def visible_texts(svg: str) -> list[str]:
 @pytest.mark.parametrize("detail", ["ops", "named", "neuron"])
 def test_replaying_the_steps_is_backward(detail):
     example = worked_example()
-    gradients = replayed(animate(example["E_total"], detail=detail).steps)
+    gradients = gradients_of(animate(example["E_total"], detail=detail).steps)
     assert all(value.grad == 0 for value in example.values())  # the animation leaves the graph as it is
     example["E_total"].backward()
     visible = [value for value in fold(example["E_total"], detail).nodes if not value.is_constant]
@@ -66,18 +74,12 @@ def test_replaying_the_steps_from_layer_to_layer_is_backward(wrt):
     root = (model([0.5, -1.0]) - 1.0) ** 2
     root.label = "E"
     source = model.parameters()[0] if wrt else None
-    steps = animate(root, source, detail="layer").steps
-    gradients = {}
-    for step in steps:
-        if step.phase == "backward":
-            row = gradients[step.node] if step.edge else [1.0]
-            jacobian = step.edge.jacobian if step.edge else [[1.0]]
-            before = gradients.get(step.receiver, [0.0] * len(jacobian[0]))
-            gradients[step.receiver] = list(np.array(before) + np.array(row) @ np.array(jacobian))
-            assert step.grads == pytest.approx(gradients[step.receiver], rel=1e-12)
+    gradients = replayed(animate(root, source, detail="layer").steps)
     root.backward()
     reached = {
-        value: grad for layer, row in gradients.items() for value, grad in zip(layer.values, row, strict=True)
+        value: grad
+        for node, row in gradients.items()
+        for value, grad in zip(getattr(node, "values", [node]), row, strict=True)
     }
     assert reached[root] == 1.0
     if wrt:
@@ -102,10 +104,10 @@ def test_a_crowded_picture_is_refused_and_its_steps_are_there():
 @pytest.mark.parametrize("name", ["w5", "w1", "b1", "i2", "target_o2", "out_h1", "E_total"])
 def test_the_steps_towards_one_value_give_its_gradient(example, name):
     steps = animate(example["E_total"], wrt=example[name]).steps
-    gradients = replayed(steps)
+    gradients = gradients_of(steps)
     assert gradients[example[name]] == pytest.approx(example[name].grad, rel=1e-14)
     for value, gradient in gradients.items():
-        assert gradient == pytest.approx(value.grad, rel=1e-14)  # complete, all those on the way too
+        assert gradient == pytest.approx(value.grad, rel=1e-14)  # complete, all those on the paths too
     assert len(steps) <= len(animate(example["E_total"]).steps)
 
 
@@ -164,7 +166,7 @@ def test_without_css_the_last_state_is_shown(example, wrt):
     assert shown[0] == "Done"
     if wrt is None:
         assert sorted(shown[2:]) == sorted(still)
-    else:  # the gradients that are not on the way are not computed
+    else:  # the gradients beside the paths are not computed
         assert sorted(t for t in shown[2:] if t != "grad –") == sorted(
             t for t in still if not t.startswith("grad") or t in shown
         )
@@ -247,7 +249,7 @@ def test_special_graphs():
     assert "grad 1" in visible_texts(animate(leaf, wrt=leaf).svg)
     zero = Value(0.0, "zero")
     y = zero * zero
-    assert animate(y, wrt=zero, detail="ops").steps[-1].grad == 0
+    assert animate(y, wrt=zero, detail="ops").steps[-1].after == [0.0]
 
 
 def test_the_caption_fits_into_the_picture():
@@ -268,7 +270,7 @@ def test_too_many_steps_to_watch(tmp_path):
     for _ in range(150):
         y = y + x
     animation = animate(y)
-    assert replayed(animation.steps)[x] == 151
+    assert gradients_of(animation.steps)[x] == 151
     with pytest.raises(ValueError, match="more than one can watch"):
         animation.save(tmp_path / "long.svg")
     assert not list(tmp_path.iterdir())
@@ -287,11 +289,39 @@ def test_impossible_seconds(seconds):
         animate(Value(1.0), seconds=seconds)
 
 
-def test_unknown_wrt_and_detail(example):
-    with pytest.raises(ValueError, match="stranger is not in the graph"):
-        animate(example["E_total"], wrt=Value(1.0, "stranger"))
+def test_what_the_root_does_not_depend_on_is_said_at_the_end(example):
+    animation = animate(example["E_total"], wrt=Value(1.0, "stranger"))
+    assert {step.phase for step in animation.steps} == {"forward"}
+    assert visible_texts(animation.svg)[:2] == ["Done", "E_total does not depend on stranger"]
+    both = animate(example["E_total"], wrt=[Value(1.0, "stranger"), example["w5"]])
+    assert [str(step) for step in both.steps] == [
+        str(step) for step in animate(example["E_total"], wrt=example["w5"]).steps
+    ]
+    assert visible_texts(both.svg)[1] == "E_total does not depend on stranger; ∂E_total/∂w₅ = 0.082167"
+
+
+def test_several_derivatives_at_once(example):
+    animation = animate(example["E_total"], wrt=[example["w5"], example["w7"]])
+    gradients = gradients_of(animation.steps)
+    names = {value.label for value in gradients}
+    assert names == {"E_total", "out_o1", "net_o1", "w5", "out_o2", "net_o2", "w7"}
+    assert visible_texts(animation.svg)[1] == "∂E_total/∂w₅ = 0.082167; ∂E_total/∂w₇ = −0.0226025"
+
+
+def test_stale_numbers_and_infinite_slopes_are_refused(example):
+    example["w5"].data = 0.7
+    with pytest.raises(StaleError, match=r"w5 was assigned .*: call forward\(\)"):
+        animate(example["E_total"])
+    x = Value(0.0, "x")
+    with pytest.raises(DomainError, match=r"sqrt\(x\) with x = 0.0: the value exists, but its slope"):
+        animate(x.sqrt() + 1)
+
+
+def test_unknown_detail(example):
     with pytest.raises(ValueError, match="detail='layers' is not known"):
         animate(example["E_total"], detail="layers")
+    with pytest.raises(TypeError, match="graphs are made of Values, not str"):
+        animate(example["E_total"], "w5")
 
 
 def test_save(example, tmp_path):

@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from tinygrad_edu import Value, draw, draw_dot, worked_example
+from tinygrad_edu.engine.rules import where
 from tinygrad_edu.see.draw import theme
 from tinygrad_edu.see.draw.render import NoEngineError
 
@@ -31,13 +32,16 @@ def group(drawing, text: str) -> ElementTree.Element:
 
 @pytest.mark.parametrize("wrt", ["w5", "w1", None])
 def test_golden(example, golden, wrt):
-    drawing = draw(example["E_total"], wrt=wrt and example[wrt])
-    golden(f"three_layer_{wrt or 'plain'}.dot", drawing.source)
-    golden(f"three_layer_{wrt or 'plain'}.svg", drawing.svg)
+    golden(f"three_layer_{wrt or 'plain'}.dot", draw(example["E_total"], wrt=wrt and example[wrt]).source)
 
 
-def test_golden_ops(example, golden):
-    golden("three_layer_ops.dot", draw(example["E_total"], detail="ops").source)
+def test_golden_svg(example, golden):
+    golden("three_layer_w5.svg", draw(example["E_total"], wrt=example["w5"]).svg)
+
+
+@pytest.mark.parametrize("detail", ["ops", "layer"])
+def test_golden_details(example, golden, detail):
+    golden(f"three_layer_{detail}.dot", draw(example["E_total"], detail=detail).source)
 
 
 def test_factors_of_w5_stand_along_its_path_and_their_product_beside_it(example, reference):
@@ -90,8 +94,9 @@ def test_constants_are_quiet_at_ops_and_hidden_at_named():
     y = 2.5 * x
     y.label = "y"
     assert "2.5" in texts(draw(y, detail="ops"))
-    assert "2.5" in texts(draw(y))  # as the slope of the one edge, not as a node
-    assert len(ElementTree.fromstring(draw(y).svg).findall(f".//{SVG}g[@class='node plain']")) == 2
+    named = draw(y, detail="named")
+    assert "2.5" in texts(named)  # as the slope of the one edge, not as a node
+    assert len(ElementTree.fromstring(named.svg).findall(f".//{SVG}g[@class='node plain']")) == 2
 
 
 def test_a_graph_without_labels_is_drawn_in_full():
@@ -121,7 +126,7 @@ def test_a_network_unrolled_over_many_steps_is_drawn_in_a_few_nodes():
         h.label = f"h{i}"
     drawing = draw(h, w)
     shown = texts(drawing)
-    assert "x: 300 Values" in shown
+    assert "u, …: 601 Values" in shown  # without a network that says which Value belongs where
     assert any("too many to read" in text for text in shown)
     assert len(drawing.source.splitlines()) < 40
 
@@ -131,6 +136,15 @@ def test_many_values_without_names_are_drawn_in_a_few_nodes():
     for _ in range(3000):
         y = (y + 0.1).sin()
     assert len(draw(y).source.splitlines()) < 20
+
+
+def test_the_detail_is_named_if_there_are_names_between_leaves_and_root():
+    w, x = Value(0.5, "w"), Value(2.0, "x")
+    net = w * x
+    out = net.tanh()
+    assert draw(out).source == draw(out, detail="ops").source
+    net.label = "net"
+    assert draw(out).source == draw(out, detail="named").source != draw(out, detail="ops").source
 
 
 def test_a_single_leaf():
@@ -229,9 +243,77 @@ def test_what_is_no_value_is_refused(example, call):
         call(example["E_total"])
 
 
-def test_wrt_outside_the_graph(example):
-    with pytest.raises(ValueError, match="stranger is not in the graph of E_total"):
-        draw(example["E_total"], wrt=Value(1.0, "stranger"))
+def test_wrt_outside_the_graph_is_said_in_the_picture(example):
+    drawing = draw(example["E_total"], wrt=[Value(1.0, "stranger"), worked_example()["w5"]])
+    shown = texts(drawing)
+    assert "E_total does not depend on stranger." in shown
+    assert any(
+        text.startswith("E_total does not depend on this w5, but on another Value of that") for text in shown
+    )
+    plain = texts(draw(example["E_total"]))
+    assert [text for text in shown if "depend" not in text] == plain
+
+
+def test_a_second_backward_does_not_contradict_the_picture(example):
+    once = draw(example["E_total"], wrt=example["w1"])
+    example["E_total"].backward()
+    twice = draw(example["E_total"], wrt=example["w1"])
+    sentence = "leaves sum up .grad over 2 calls of backward(): call zero_grad() before each."
+    assert f"The grad shown is computed from this graph; {sentence}" in texts(twice)
+    assert [text for text in texts(twice) if "computed" not in text] == texts(once)
+    assert f"grad {once_grad(example)}" in texts(twice)
+    plain = texts(draw(example["E_total"]))  # a picture of no derivative shows what .grad is
+    assert sentence.replace("leaves", "Leaves") in plain
+    assert f"grad {example['w1'].grad:.6g}" in plain
+
+
+def once_grad(example) -> str:
+    again = worked_example()
+    again["E_total"].backward()
+    assert example["w1"].grad == 2 * again["w1"].grad
+    return f"{again['w1'].grad:.6g}"
+
+
+def test_grad_of_another_root_is_said_in_the_picture(example):
+    shown = texts(draw(example["net_o1"]))
+    assert ".grad is not the derivative of net_o1 at these numbers: call zero_grad() and backward()." in shown
+    example["net_o1"].zero_grad()
+    example["net_o1"].backward()
+    assert not any(".grad" in text for text in texts(draw(example["net_o1"])))
+
+
+def test_the_usual_loop_draws_the_loss_after_a_step(example):
+    example["w5"].data -= 0.5 * example["w5"].grad
+    shown = texts(draw(example["E_total"]))
+    assert any("call forward() on the root" in text for text in shown)
+    assert not any(".grad" in text for text in shown)
+    example["E_total"].forward()
+    shown = texts(draw(example["E_total"]))
+    assert not any("forward()" in text for text in shown)
+    assert any(".grad is not the derivative of E_total at these numbers" in text for text in shown)
+
+
+def test_gradients_that_are_zero_or_infinite_are_no_contradiction():
+    x = Value(0.0, "x")
+    y = x * x
+    y.backward()
+    y.backward()
+    assert not any(".grad" in text for text in texts(draw(y)))
+    assert "inf" in texts(draw(Value(0.0, "zero").sqrt()))
+
+
+def test_a_branch_not_taken_with_an_infinite_slope():
+    x = Value(0.0, "x")
+    root = x.sqrt()
+    root.label = "root"
+    y = where(x, root, 3 * x)
+    y.label = "y"
+    y.backward()
+    assert x.grad == 3
+    for detail in ("ops", "named"):
+        shown = texts(draw(y, x, detail=detail))
+        assert "= 3" in shown
+        assert not any("nan" in text for text in shown if text.startswith(("grad", "= ")) and "×" not in text)
 
 
 def test_draw_dot_as_micrograd_calls_it(tmp_path):
@@ -271,7 +353,8 @@ def test_data_assigned_since_is_said_in_the_picture():
     y.label = "y"
     assert not any("call forward()" in text for text in texts(draw(y)))
     w.data = 5.0
-    assert "Data was assigned after y was computed from it: call forward() on the root." in texts(draw(y))
+    sentence = "w was assigned after other Values were computed from it: call forward() on the root first"
+    assert sentence in texts(draw(y))
 
 
 def test_a_negative_constant_has_brackets():
@@ -282,7 +365,7 @@ def test_a_negative_constant_has_brackets():
 
 def test_the_legend_speaks_of_what_is_there(example):
     forward_only = " ".join(texts(draw(example["E_total"], legend=True)))
-    layers = " ".join(texts(draw(example["E_total"], example["w5"], "layer", legend=True)))
+    layers = " ".join(texts(draw(example["E_total"], example["w5"], detail="layer", legend=True)))
     assert "Orange" not in forward_only
     assert "matrix" not in forward_only
     assert "Orange" in layers
@@ -291,7 +374,7 @@ def test_the_legend_speaks_of_what_is_there(example):
 
 def test_between_layers_stand_formulas_and_small_matrices(example, reference):
     partials = {key: float(number) for key, number in reference["partial derivatives"].items()}
-    shown = texts(draw(example["E_total"], example["w5"], "layer"))
+    shown = texts(draw(example["E_total"], example["w5"], detail="layer"))
     row = [f"{partials[f'E_total/out_o{i}']:.6g}".replace("-", "−") for i in (1, 2)]
     assert shown[shown.index("∂E_total/∂out_o") + 1].split() == ["=", f"[{row[0]}", f"{row[1]}]"]
     x = Value(0.5, "x")
@@ -299,4 +382,4 @@ def test_between_layers_stand_formulas_and_small_matrices(example, reference):
     h.label = "h1"
     y = h.sigmoid()
     y.label = "y"
-    assert "= h₁·(1 − h₁)" in texts(draw(y, x, "layer"))
+    assert "= h₁·(1 − h₁)" in texts(draw(y, x, detail="layer"))

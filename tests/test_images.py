@@ -66,7 +66,7 @@ def test_names_are_bold_in_png(example):
         sum(number for number, gray in opened(images.png(text), "L").getcolors() if gray < 100)
         for text in (svg, svg.replace('font-weight="bold"', ""))
     ]
-    assert dark[0] > 1.05 * dark[1]
+    assert dark[0] > 1.03 * dark[1]
 
 
 def test_dpi_is_the_scale_and_stands_in_the_file(w1, tmp_path):

@@ -173,12 +173,12 @@ class Animation:
         products = sum(step.edge is not None for step in self.steps)
         gradients = len({step.receiver for step in self.steps} - {None})
         results = [
-            self._independent.get(value)
+            self._independent.get(value, "").removesuffix(".")
             or f"{derivative(root, self._names[value])} = {dot.rounded(self.graph.adjoint[value])}"
             for value in self.wrt
         ]
         everything = f"{gradients} gradients by {products} products, each computed once"
-        return [*captions, ("Done", ", ".join(results) or everything)]
+        return [*captions, ("Done", "; ".join(results) or everything)]
 
     @cached_property
     def _moments(self) -> int:
