@@ -15,6 +15,7 @@ from tinygrad_edu.engine.value import COMPILED, Value, topological_order
 from tinygrad_edu.see.draw import Drawing, draw, draw_dot
 from tinygrad_edu.see.draw.animate import Animation, animate
 from tinygrad_edu.see.explain import Explanation, Explanations, explain
+from tinygrad_edu.see.explore import Explorer, explore
 from tinygrad_edu.three_layer import worked_example
 
 __version__ = "0.1.0"

@@ -1,0 +1,110 @@
+"""A page around a drawing: one HTML file that loads nothing, and in which nothing runs but its own script."""
+
+import base64
+import hashlib
+import html
+import json
+import re
+from typing import Any
+
+from tinygrad_edu.see.words import WORDS, say
+
+PAGE = """\
+<!DOCTYPE html>
+<html lang="{lang}">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+{body}
+<script type="module">{script}</script>
+</body>
+</html>
+"""
+
+BODY = """\
+<main class="explore" lang="{lang}">
+<header>
+<h1>{title}</h1>
+<nav class="modes" aria-label="{modes}"></nav>
+<nav class="languages" aria-label="{languages}"></nav>
+</header>
+<figure>
+<div class="scroll" tabindex="0" role="region" aria-label="{figure}">{svg}</div>
+<figcaption>{caption}</figcaption>
+</figure>
+<section class="why">{derivation}</section>
+<section class="controls"><p>{no_script}</p></section>
+</main>"""
+
+LIVE = """\
+// --- This graph ---
+
+const words = {words};
+const graph = {graph};
+{program}
+const isFrame = location.href === "about:srcdoc"; // whose address belongs to the page around it
+explore(document.querySelector(".explore"), graph, values, words, {{ address: !isFrame, inside: isFrame }});
+"""
+
+
+def asset(name: str) -> str:
+    """Return the text of a file that stands beside this module."""
+    from importlib.resources import files
+
+    return files("tinygrad_edu.see.explore").joinpath(name).read_text(encoding="utf-8")
+
+
+def as_javascript(data: Any) -> str:
+    r"""Return plain data as JavaScript that no text in it can leave.
+
+    >>> as_javascript({"label": "</script>"})
+    '{"label":"\\u003c/script>"}'
+    """
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return re.sub("[<\u2028\u2029]", lambda c: f"\\u{ord(c[0]):04x}", text)
+
+
+def page(graph: dict[str, Any], program: str, svg: str, derivation: str, title: str, lang: str) -> str:
+    """Return the page of a graph.
+
+    Args:
+        graph: the graph as data.
+        program: the function ``values`` in JavaScript.
+        svg: the drawing.
+        derivation: what stands beside it until the script runs, as HTML.
+        title: the title of the page.
+        lang: the language that it begins with.
+    """
+    style = asset("page.css")
+    live = LIVE.format(words=as_javascript(WORDS), graph=as_javascript(graph), program=program)
+    script = f"{asset('page.js')}\n{live}"
+    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
+    words = {key: say(key, lang) for key in ("modes", "languages", "no_script")}
+    root = graph["nodes"][graph["root"]]["shown"]
+    words |= {
+        "figure": say("figure", lang, root=root),
+        "caption": say("figure_hint", lang, root=root),
+        "title": title,
+    }
+    escaped = {key: html.escape(text) for key, text in words.items()}
+    body = BODY.format(lang=lang, svg=svg, derivation=derivation, **escaped)
+    return PAGE.format(
+        lang=lang, policy=policy, title=html.escape(title), style=style, body=body, script=script
+    )
+
+
+def frame(page: str, title: str, height: int) -> str:
+    """Return a page as a frame for a notebook, closed off from what is around it."""
+    return (
+        f'<iframe title="{html.escape(title)}" sandbox="allow-scripts" srcdoc="{html.escape(page)}" '
+        f'style="width: 100%; height: {height}px; border: 0"></iframe>'
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,136 @@
+"""What a live page is about: the visible graph as data, and its program as JavaScript."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tinygrad_edu.engine.value import Value
+from tinygrad_edu.program.derivatives import reverse
+from tinygrad_edu.program.languages import JAVASCRIPT, helpers, write
+from tinygrad_edu.program.statements import Pool, Program, Statement, record
+from tinygrad_edu.see.draw.dot import subscripted
+from tinygrad_edu.see.graph import Edge, Graph
+from tinygrad_edu.see.notation import formula
+
+FIRST_MARK = 0xF0000
+"""In a formula of the page, this private character stands for the first node, the next for the second."""
+
+
+def program(graph: Graph, leaves: Sequence[Value]) -> Program:
+    """Return the program that computes the number of every node, and then the slope of every edge.
+
+    Args:
+        graph: a graph of Values.
+        leaves: the nodes whose numbers are given; any other without arguments is a fixed number.
+
+    Raises:
+        StaleError: if a number was assigned after a Value was computed from it.
+        ValueError: if the rule of an operation is not known.
+    """
+    recorded = record(leaves, graph.nodes)
+    made = dict(zip(graph.nodes, recorded.outputs, strict=True))
+    slopes = [slope for node in graph.nodes for slope in _slopes(graph.incoming[node], made)]
+    return Program(recorded.inputs, [*recorded.outputs, *slopes])
+
+
+def _slopes(edges: Sequence[Edge], made: Mapping[Value, Statement]) -> list[Statement]:
+    """Return the slopes of the edges into one node."""
+    if not edges:
+        return []
+    target = edges[0].target
+    pool = made[target].pool
+    if edges[0].position is not None:
+        slopes = target.op.slopes(made[target], *[made[arg] for arg in target.args])
+        return [_statement(pool, slope) for slope in slopes]
+    # Equal nodes share a statement, and a derivative with respect to that is one with respect to all of
+    # them. So the slopes are derived from statements of their own, in which each source is an input.
+    sources = [edge.source for edge in edges]
+    local = record(sources, [target])
+    copies = dict(zip(local.inputs, [made[source] for source in sources], strict=True))
+    slopes = [
+        _statement(local.inputs[0].pool, slope) for slope in reverse({local.outputs[0]: 1.0}, local.inputs)
+    ]
+    for statement in Program(local.inputs, slopes).statements:
+        assert statement.op is not None
+        args = [copies[arg] if arg.number is None else pool.number(arg.number) for arg in statement.args]
+        copies[statement] = pool.apply(statement.op, tuple(args))
+    return [copies[slope] if slope.number is None else pool.number(slope.number) for slope in slopes]
+
+
+def _statement(pool: Pool, term: Statement | float) -> Statement:
+    return term if isinstance(term, Statement) else pool.number(term)
+
+
+def javascript(program: Program) -> str:
+    """Return a program as the JavaScript function ``values``: of an array of inputs, an array of outputs.
+
+    Raises:
+        ValueError: if an operation cannot be said in JavaScript.
+    """
+    lines, results = write(program, JAVASCRIPT)
+    inputs = ", ".join(f"v{i}" for i in range(1, len(program.inputs) + 1))
+    body = [f"const [{inputs}] = x;", *lines, f"return [{', '.join(results)}];"]
+    return "\n".join(
+        [*helpers(lines + results, JAVASCRIPT), "function values(x) {", *(f"  {line}" for line in body), "}"]
+    )
+
+
+def described(graph: Graph, wrt: Value, leaves: Sequence[Value]) -> dict[str, Any]:
+    """Return a graph as data: names, formulas, edges, and the numbers of its leaves.
+
+    Args:
+        graph: a graph of Values.
+        wrt: the node that is explained first.
+        leaves: the nodes whose numbers can be changed.
+    """
+    position = {node: i for i, node in enumerate(graph.nodes)}
+    marks = {node: chr(FIRST_MARK + i) for node, i in position.items()}
+    labels = Counter(node.label for node in graph.nodes)
+    nodes = [
+        {
+            "name": graph.names[node],
+            "shown": subscripted(graph.names[node]),
+            "key": node.label if node.label[:1] not in ("", "#") and labels[node.label] == 1 else f"#{i}",
+            "formula": formula(node, marks) if node.args else "",
+            "leaf": not node.args,
+            "constant": node.is_constant,
+            "role": _role(node),
+        }
+        for node, i in position.items()
+    ]
+    edges = [
+        {
+            "source": position[edge.source],
+            "target": position[edge.target],
+            "formula": _formula(edge, marks),
+            "op": _function(edge),
+            "selects": any(value.op.selects for value in edge.between if value.op),
+        }
+        for edge in graph.edges
+    ]
+    return {
+        "root": position[graph.root],
+        "wrt": position[wrt],
+        "nodes": nodes,
+        "edges": edges,
+        "leaves": [position[leaf] for leaf in leaves],
+        "at": [leaf.data for leaf in leaves],
+    }
+
+
+def _role(node: Value) -> str:
+    role = getattr(node.group, "role", "")
+    return role if role in ("input", "weight", "bias", "target") and not node.args else ""
+
+
+def _formula(edge: Edge, marks: Mapping[Value, str]) -> str:
+    try:
+        return str(edge.formula(marks))
+    except ValueError:  # the slope is infinite here; the page still has its number elsewhere
+        return ""
+
+
+def _function(edge: Edge) -> str:
+    """Return the name of the function of one argument that an edge goes through, "" if it is another."""
+    made = [value for value in edge.between if value.op]
+    return made[0].op.name if len(made) == 1 and len(made[0].args) == 1 else ""
