@@ -1,0 +1,208 @@
+"""Derivatives as numbers: of several Values at once, and of second order, by sweeps in both directions.
+
+``gradient`` gives derivatives as Values, which can be printed and differentiated again. What stands here
+gives numbers, and writes nothing on the graph. For n inputs and m outputs, a backward sweep gives one row
+of the m × n Jacobian, and a forward sweep one column.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import SupportsFloat
+
+from tinygrad_edu.engine import errors
+from tinygrad_edu.engine.gradient import gradient
+from tinygrad_edu.engine.value import Value, expect_current, topological_order
+
+
+def derivative(root: Value, x: Value, order: int = 1) -> Value:
+    """Return the derivative of ``root`` with respect to ``x``, of any order, as a Value.
+
+    Args:
+        root: the Value to differentiate.
+        x: the Value to differentiate with respect to.
+        order: how many times to differentiate, at least 0.
+
+    Raises:
+        ValueError: if ``order`` is negative.
+        DomainError: if a derivative is infinite or does not exist there.
+
+    >>> x = Value(2.0, "x")
+    >>> [derivative(x**3, x, order).data for order in range(5)]
+    [8.0, 12.0, 12.0, 6.0, 0.0]
+    """
+    if order < 0:
+        raise ValueError(f"order={order}: the order of a derivative is at least 0")
+    for _ in range(order):
+        root = gradient(root, x)
+    return root
+
+
+def vjp(outputs: Sequence[Value], inputs: Sequence[Value], cotangents: Iterable[SupportsFloat]) -> list[float]:
+    """Return the vector-Jacobian product: for every input Σ cotangent · ∂output/∂input over the outputs.
+
+    One backward sweep gives it, however many inputs there are.
+
+    Args:
+        outputs: the Values to differentiate.
+        inputs: the Values to differentiate with respect to.
+        cotangents: a number for every output.
+
+    Raises:
+        ValueError: if there are more or fewer cotangents than outputs.
+        StaleError: if a number was assigned after it was used.
+        DomainError: if a local derivative is infinite or does not exist, or a product is too large.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> vjp([x * y, x + y], [x, y], [1.0, 10.0])
+    [13.0, 12.0]
+    """
+    return _Tape(outputs, inputs).backward(_one_each("cotangent", cotangents, "output", outputs))
+
+
+def jvp(outputs: Sequence[Value], inputs: Sequence[Value], tangents: Iterable[SupportsFloat]) -> list[float]:
+    """Return the Jacobian-vector product: for every output Σ ∂output/∂input · tangent over the inputs.
+
+    One forward sweep gives it, however many outputs there are: the tangent of a Value is the sum over its
+    arguments of local derivative · tangent of the argument.
+
+    Args:
+        outputs: the Values to differentiate.
+        inputs: the Values to differentiate with respect to.
+        tangents: a number for every input: how fast it moves.
+
+    Raises:
+        ValueError: if there are more or fewer tangents than inputs.
+        StaleError: if a number was assigned after it was used.
+        DomainError: if a local derivative is infinite or does not exist, or a product is too large.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> jvp([x * y, x + y], [x, y], [1.0, 10.0])
+    [23.0, 11.0]
+    """
+    return _Tape(outputs, inputs).forward(_one_each("tangent", tangents, "input", inputs))
+
+
+def jacobian(outputs: Sequence[Value], inputs: Sequence[Value]) -> list[list[float]]:
+    """Return ∂output/∂input: a row for every output, a column for every input.
+
+    It takes as many sweeps as there are outputs or inputs, whichever are fewer.
+
+    Raises:
+        StaleError: if a number was assigned after it was used.
+        DomainError: if a local derivative is infinite or does not exist, or a product is too large.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> jacobian([x * y, x + y, y**2], [x, y])
+    [[3.0, 2.0], [1.0, 1.0], [0.0, 6.0]]
+    """
+    tape = _Tape(outputs, inputs)
+    if len(outputs) <= len(inputs):
+        return [tape.backward(unit) for unit in _units(len(outputs))]
+    columns = [tape.forward(unit) for unit in _units(len(inputs))]
+    return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in outputs]
+
+
+def hessian(root: Value, wrt: Sequence[Value]) -> list[list[float]]:
+    """Return the second derivatives ∂²root/∂x∂y, a symmetric matrix; what is independent is exactly 0.
+
+    The gradient is a graph, so its Jacobian is the Hessian.
+
+    Raises:
+        StaleError: if a number was assigned after it was used.
+        DomainError: if a derivative is infinite or does not exist, or a product is too large.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> hessian(x**2 * y, [x, y])
+    [[6.0, 4.0], [4.0, 0.0]]
+    """
+    rows = jacobian(gradient(root, list(wrt)), wrt)
+    return [[rows[max(i, j)][min(i, j)] for j in range(len(rows))] for i in range(len(rows))]
+
+
+def hessian_vector_product(root: Value, wrt: Sequence[Value], vector: Iterable[SupportsFloat]) -> list[float]:
+    """Return the Hessian times a vector, by one sweep over the graph of the gradient.
+
+    Args:
+        root: the Value to differentiate twice.
+        wrt: the Values to differentiate with respect to.
+        vector: a number for each of them.
+
+    Raises:
+        ValueError: if there are more or fewer numbers than Values.
+        StaleError: if a number was assigned after it was used.
+        DomainError: if a derivative is infinite or does not exist, or a product is too large.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> hessian_vector_product(x**2 * y, [x, y], [1.0, 10.0])
+    [46.0, 4.0]
+    """
+    return vjp(gradient(root, list(wrt)), wrt, vector)
+
+
+class _Tape:
+    """What a sweep walks over: for every Value its arguments, by their places in the order, and slopes."""
+
+    def __init__(self, outputs: Sequence[Value], inputs: Sequence[Value]) -> None:
+        errors.expect_values("outputs and inputs are lists of", *outputs, *inputs)
+        values = topological_order(Value(0.0, tuple(outputs)))[:-1]  # one walk from all outputs
+        expect_current(values)
+        # An input that no output depends on has no place; one more place takes what it is given.
+        self.values = values
+        place = {value: i for i, value in enumerate(values)}
+        self.inputs = [place.get(value, len(values)) for value in inputs]
+        self.outputs = [place[value] for value in outputs]
+        moving = {*self.inputs}  # the places of the inputs and of all that depends on them
+        self.rows: list[tuple[int, list[tuple[int, float]]]] = []
+        for i, value in enumerate(values):
+            selects = value.op is not None and value.op.selects
+            edges = [
+                (place[arg], slope)
+                for arg, slope in zip(value.args, value.slopes, strict=True)
+                if place[arg] in moving and not (selects and slope == 0)  # a branch that was not taken
+            ]
+            if edges:
+                moving.add(i)
+                self.rows.append((i, edges))
+
+    def backward(self, cotangents: Sequence[float]) -> list[float]:
+        """Return Σ cotangent · ∂output/∂input for every input."""
+        adjoint = [0.0] * (len(self.values) + 1)
+        for i, cotangent in zip(self.outputs, cotangents, strict=True):
+            adjoint[i] += cotangent
+        for i, edges in reversed(self.rows):
+            if adjoint[i]:
+                for j, slope in edges:
+                    adjoint[j] += adjoint[i] * slope
+        return self._checked(adjoint, self.inputs)
+
+    def forward(self, tangents: Sequence[float]) -> list[float]:
+        """Return Σ ∂output/∂input · tangent for every output."""
+        tangent = [0.0] * (len(self.values) + 1)
+        for i, number in zip(self.inputs, tangents, strict=True):
+            tangent[i] += number
+        for i, edges in self.rows:
+            for j, slope in edges:
+                if tangent[j]:
+                    tangent[i] += slope * tangent[j]
+        return self._checked(tangent, self.outputs)
+
+    def _checked(self, found: list[float], places: list[int]) -> list[float]:
+        """Return the numbers at these places, if all are finite or come from data that is not."""
+        if not all(map(math.isfinite, found)) and all(math.isfinite(value.data) for value in self.values):
+            for i, edges in self.rows:
+                for _, slope in edges:
+                    if found[i] and not math.isfinite(slope):
+                        raise errors.slope_error(self.values[i], slope)
+            raise errors.gradient_error(self.values[next(i for i, x in enumerate(found) if not math.isfinite(x))])
+        return [found[i] for i in places]
+
+
+def _one_each(what: str, numbers: Iterable[SupportsFloat], of: str, values: Sequence[Value]) -> list[float]:
+    given = [errors.as_float(number) for number in numbers]
+    if len(given) != len(values):
+        raise ValueError(f"one {what} for every {of}: {len(values)} are needed, not {len(given)}")
+    return given
+
+
+def _units(count: int) -> list[list[float]]:
+    return [[float(i == j) for j in range(count)] for i in range(count)]
