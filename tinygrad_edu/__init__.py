@@ -6,10 +6,21 @@
 >>> y.backward()
 >>> round(w.grad, 6)
 0.839949
+
+Every operation of the table is a function here, and so is one that you declare with ``rule``:
+
+>>> import tinygrad_edu
+>>> tinygrad_edu.cosh(0.0), tinygrad_edu.atan2(Value(1.0), 1.0).data
+(1.0, 0.7853981633974483)
 """
 
+import builtins
+
+from tinygrad_edu.engine.declare import rule
+from tinygrad_edu.engine.derivatives import derivative, hessian, hessian_vector_product, jacobian, jvp, vjp
 from tinygrad_edu.engine.errors import DivisionByZeroError, DomainError, StaleError, TooLargeError
 from tinygrad_edu.engine.gradient import gradient
+from tinygrad_edu.engine.op import TABLE, Op
 from tinygrad_edu.engine.rules import softmax
 from tinygrad_edu.engine.value import COMPILED, Value, topological_order
 from tinygrad_edu.see.draw import Drawing, draw, draw_dot
@@ -19,3 +30,43 @@ from tinygrad_edu.see.explore import Explorer, explore
 from tinygrad_edu.three_layer import worked_example
 
 __version__ = "0.1.0"
+
+# What `from tinygrad_edu import *` gives: it must not replace Python's own abs, max, pow, sum, ….
+__all__ = [
+    "COMPILED",
+    "Animation",
+    "DivisionByZeroError",
+    "DomainError",
+    "Drawing",
+    "Explanation",
+    "Explanations",
+    "StaleError",
+    "TooLargeError",
+    "Value",
+    "animate",
+    "derivative",
+    "draw",
+    "draw_dot",
+    "explain",
+    "gradient",
+    "hessian",
+    "hessian_vector_product",
+    "jacobian",
+    "jvp",
+    "rule",
+    "softmax",
+    "topological_order",
+    "vjp",
+    "worked_example",
+]
+__all__ += [name for name in TABLE if not hasattr(builtins, name)]
+
+
+def __getattr__(name: str) -> Op:
+    if name in TABLE:
+        return TABLE[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *TABLE})

@@ -1,0 +1,1 @@
+"""The engine: the table of operations, Value and its passes, derivatives. Start with rules.py, op.py, value.py."""

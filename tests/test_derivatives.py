@@ -1,0 +1,156 @@
+"""Derivatives as numbers against SymPy, forward against reverse, and what is said where there is none."""
+
+import random
+
+import mpmath
+import pytest
+import sympy
+
+import tinygrad_edu
+from tinygrad_edu import (
+    DivisionByZeroError,
+    StaleError,
+    TooLargeError,
+    Value,
+    derivative,
+    hessian,
+    hessian_vector_product,
+    jacobian,
+    jvp,
+    vjp,
+)
+from tinygrad_edu.three_layer import worked_example
+
+POINT = {"x": 0.7, "y": -1.3, "z": 2.1}
+
+
+def formulas(lib, x, y, z):
+    """Three outputs of three inputs, in any library that has the functions."""
+    a = lib.sin(x * y) + z**2
+    b = a * lib.exp(-x) / (1 + z)
+    return [a * b, b - y, lib.log(z) * x + 3]
+
+
+@pytest.fixture
+def graph():
+    inputs = [Value(number, name) for name, number in POINT.items()]
+    return inputs, formulas(tinygrad_edu, *inputs)
+
+
+@pytest.fixture(scope="module")
+def symbols():
+    names = sympy.symbols("x y z")
+    return names, formulas(sympy, *names)
+
+
+def numbers(matrix):
+    return [[float(entry.subs(POINT)) for entry in row] for row in matrix]
+
+
+def test_jacobian_is_sympys(graph, symbols):
+    inputs, outputs = graph
+    names, expressions = symbols
+    wanted = numbers([[e.diff(n) for n in names] for e in expressions])
+    for rows in (slice(0, 2), slice(0, 3)):  # fewer outputs than inputs: backward sweeps
+        for found, row in zip(jacobian(outputs[rows], inputs), wanted[rows], strict=True):
+            assert found == pytest.approx(row, rel=1e-13)
+    # fewer inputs than outputs: forward sweeps
+    for found, row in zip(jacobian(outputs, inputs[:1]), wanted, strict=True):
+        assert found == pytest.approx(row[:1], rel=1e-13)
+
+
+def test_hessian_is_sympys_and_symmetric(graph, symbols):
+    inputs, outputs = graph
+    names, expressions = symbols
+    for output, expression in zip(outputs, expressions, strict=True):
+        found = hessian(output, inputs)
+        assert [list(column) for column in zip(*found, strict=True)] == found
+        for row, wanted in zip(found, numbers(sympy.hessian(expression, names).tolist()), strict=True):
+            assert row == pytest.approx(wanted, rel=1e-12, abs=1e-14)
+
+
+def test_what_is_independent_is_exactly_zero():
+    x, y, z = (Value(float(i), name) for i, name in enumerate("xyz", 1))
+    assert hessian(x.sin() * y + z**3, [x, y, z])[2] == [0.0, 0.0, 18.0]
+    assert jacobian([x * 1.0], [y]) == [[0.0]]
+
+
+def test_derivatives_of_every_order_are_sympys():
+    x = sympy.Symbol("x")
+    for order in range(6):
+        value = Value(0.7, "x")
+        wanted = (sympy.sin(x) * sympy.exp(x)).diff(x, order).subs(x, 0.7)
+        assert derivative(value.sin() * value.exp(), value, order).data == pytest.approx(float(wanted), rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_forward_is_reverse(seed):
+    rng = random.Random(seed)
+    inputs = [Value(rng.uniform(0.5, 2.0)) for _ in range(4)]
+    values = list(inputs)
+    for _ in range(30):
+        x, y = rng.choice(values), rng.choice(values)
+        values.append(rng.choice([x + y, x - y, x.tanh() * y, x / (1 + y * y), x.sin(), (x * y).sigmoid()]))
+    outputs = values[-3:]
+    tangents = [rng.gauss(0, 1) for _ in inputs]
+    cotangents = [rng.gauss(0, 1) for _ in outputs]
+    forward = sum(c * t for c, t in zip(cotangents, jvp(outputs, inputs, tangents), strict=True))
+    reverse = sum(c * t for c, t in zip(tangents, vjp(outputs, inputs, cotangents), strict=True))
+    assert forward == pytest.approx(reverse, rel=1e-11, abs=1e-12)
+
+
+def test_hessian_vector_product_is_the_hessian_times_the_vector(graph):
+    inputs, outputs = graph
+    vector = [0.3, -2.0, 1.5]
+    wanted = [sum(h * v for h, v in zip(row, vector, strict=True)) for row in hessian(outputs[0], inputs)]
+    assert hessian_vector_product(outputs[0], inputs, vector) == pytest.approx(wanted, rel=1e-13)
+
+
+def test_the_hessian_of_the_worked_example_agrees_with_sympy():
+    example = worked_example()
+    names = [*(f"w{i}" for i in range(1, 9)), "b1", "b2"]
+    w1, w2, w3, w4, w5, w6, w7, w8, b1, b2 = weights = sympy.symbols(" ".join(names))
+    sigmoid = lambda x: 1 / (1 + sympy.exp(-x))  # noqa: E731
+    i1, i2 = sympy.Rational("0.05"), sympy.Rational("0.1")
+    h1, h2 = sigmoid(w1 * i1 + w2 * i2 + b1), sigmoid(w3 * i1 + w4 * i2 + b1)
+    o1, o2 = sigmoid(w5 * h1 + w6 * h2 + b2), sigmoid(w7 * h1 + w8 * h2 + b2)
+    error = (sympy.Rational("0.01") - o1) ** 2 / 2 + (sympy.Rational("0.99") - o2) ** 2 / 2
+    second = sympy.lambdify(weights, sympy.hessian(error, weights), "mpmath", cse=True)
+    with mpmath.workdps(40):
+        wanted = second(*[mpmath.mpf(example[name].data) for name in names]).tolist()
+    for row, exact in zip(hessian(example["E_total"], [example[name] for name in names]), wanted, strict=True):
+        assert row == pytest.approx([float(entry) for entry in exact], rel=1e-12, abs=1e-18)
+
+
+def test_an_inner_value_may_be_an_input():
+    x = Value(3.0, "x")
+    h = x * x
+    assert jacobian([h + x], [x, h]) == [[7.0, 1.0]]
+    assert jvp([h + x, h], [x, h], [1.0, 10.0]) == [17.0, 16.0]
+
+
+def test_where_there_is_no_derivative():
+    x = Value(0.0, "x")
+    root = x.sqrt()
+    for sweep in (lambda: vjp([root], [x], [1.0]), lambda: jvp([root], [x], [1.0])):
+        with pytest.raises(DivisionByZeroError, match=r"sqrt\(x\) with x = 0.0.*slope there is infinite"):
+            sweep()
+    w = Value(2.0, "w")
+    assert jacobian([w * root], [w]) == [[0.0]]  # the path to w does not go through the square root
+    big = Value(1e200, "big")
+    with pytest.raises(TooLargeError, match="gradient that flows through"):
+        vjp([(big * 1e-200) * 1.0], [big], [1e308 * 10**0.2]) and vjp([big * 1e100], [big], [1e300])
+
+
+def test_stale_data_and_wrong_lengths_are_errors():
+    x = Value(2.0, "x")
+    y = x * x
+    with pytest.raises(ValueError, match="one cotangent for every output: 1 are needed, not 2"):
+        vjp([y], [x], [1.0, 2.0])
+    with pytest.raises(ValueError, match="order=-1"):
+        derivative(y, x, -1)
+    with pytest.raises(TypeError, match="Values, not float"):
+        jacobian([y], [2.0])
+    x.data = 3.0
+    with pytest.raises(StaleError, match=r"call forward\(\)"):
+        jvp([y], [x], [1.0])
