@@ -6,7 +6,9 @@ from xml.etree import ElementTree
 import pytest
 from random_graphs import random_graph
 
-from tinygrad_edu import Value, explain, worked_example
+from tinygrad_edu import DomainError, StaleError, Value, explain, worked_example
+from tinygrad_edu.engine.rules import where
+from tinygrad_edu.nn import MLP
 
 PARAMETERS = ["w1", "w2", "w3", "w4", "w5", "w6", "w7", "w8", "b1", "b2"]
 
@@ -46,7 +48,7 @@ def test_paths_and_value_of_every_parameter(example, reference, parameter, paths
 @pytest.mark.parametrize("detail", ["named", "ops"])
 @pytest.mark.parametrize("parameter", PARAMETERS)
 def test_every_line_fits_and_every_product_is_right(example, parameter, detail):
-    written = str(explain(example["E_total"], example[parameter], detail))
+    written = str(explain(example["E_total"], example[parameter], detail=detail))
     assert max(map(len, written.splitlines())) <= 80
     joined = re.sub(r"\n +(?=[=·×+−])", " ", written)
     products = re.findall(r"= ([-−()\d.e]+(?: × [-−()\d.e]+)+) = (\S+)", joined)
@@ -60,7 +62,7 @@ def test_every_line_fits_and_every_product_is_right(example, parameter, detail):
 
 def test_a_value_without_label_gets_a_name_that_is_explained():
     x = Value(3.0, "x")
-    written = str(explain((2 * x + 1) ** 2, x, "ops"))
+    written = str(explain((2 * x + 1) ** 2, x, detail="ops"))
     assert "  v1 = 2·x = 6\n  v2 = v1 + 1 = 7\n" in written
     assert "∂v3/∂v2 = 2·v2 = 2·7 = 14" in written
 
@@ -69,7 +71,7 @@ def test_more_paths_than_a_page_holds():
     x = y = Value(1.0, "x")
     for _ in range(40):
         y = y * y
-    explanation = explain(y, x, "ops")
+    explanation = explain(y, x, detail="ops")
     assert explanation.path_count == 2**40
     assert explanation.value == 2**40
     assert "1,099,511,627,776 paths lead from x to" in str(explanation)
@@ -87,6 +89,26 @@ def test_no_path():
     assert (z.value, z.path_count, z.paths) == (0.0, 0, [])
 
 
+def test_several_are_explained_one_after_the_other(example):
+    E = example["E_total"]
+    both = explain(E, [example["w5"], example["w1"]], learning_rate=0.5)
+    single = [explain(E, example[name], learning_rate=0.5) for name in ("w5", "w1")]
+    assert str(both) == "\n\n".join(map(str, single))
+    assert both.markdown == "\n\n".join(explanation.markdown for explanation in single)
+    assert [explanation.value for explanation in both] == [example["w5"].grad, example["w1"].grad]
+
+
+def test_without_wrt_the_parameters_are_explained(example):
+    assert [explanation.wrt.label for explanation in explain(example["E_total"])] == PARAMETERS
+    a, b = Value(2.0, "a"), Value(3.0, "b")
+    y = (a * b * Value(5.0)).exp() * 2
+    assert [explanation.wrt for explanation in explain(y)] == [a, b]
+    assert str(explain(Value(2.0) * 3)) == ""
+    wide = explain(MLP(2, [16, 1], seed=1)([1.0, 2.0]))
+    assert len(wide) == 20
+    assert str(wide).endswith("And 45 more Values: name those that you want as wrt.")
+
+
 def test_a_value_that_only_looks_like_one_of_the_graph():
     example, anew = worked_example(), worked_example()
     assert "E_total does not depend on this w5, but on another" in str(
@@ -98,7 +120,7 @@ def test_a_value_that_only_looks_like_one_of_the_graph():
     assert str(explain(y, nameless)) == "y does not depend on this Value:\n  ∂y/∂(this Value) = 0"
 
 
-def test_reasons_that_other_ways_make_up_for_are_not_given():
+def test_reasons_that_other_paths_make_up_for_are_not_given():
     x = Value(2.0, "x")
     dead, alive = (-x).relu(), (3 * x).relu()
     dead.label, alive.label = "dead", "alive"
@@ -107,10 +129,10 @@ def test_reasons_that_other_ways_make_up_for_are_not_given():
     assert explain(out, x).reasons == []
     both = dead + (-x).relu()
     both.label = "both"
-    assert len(explain(both, x).reasons) == 2  # no way is left, though none is on all ways
+    assert len(explain(both, x).reasons) == 2  # no path is left, though none is on all paths
 
 
-def test_a_direct_way_beside_a_detour_is_told_apart():
+def test_a_direct_path_beside_a_detour_is_told_apart():
     x = Value(2.0, "x")
     h = x * x
     h.label = "h"
@@ -122,9 +144,9 @@ def test_a_direct_way_beside_a_detour_is_told_apart():
 @pytest.mark.parametrize(
     ("build", "sentence"),
     [
-        (lambda x: (10 * x).sigmoid(), "out is saturated: at v1 = 20 its slope is only 2.06115"),
+        (lambda x: (10 * x).sigmoid(), "out is saturated: at v1 = 20 its local derivative is only 2.06115"),
         (lambda x: (4 * x).tanh(), "out is saturated: at v1 = 8"),
-        (lambda x: (-x).relu(), "out is off: at v1 = −2 the ReLU passes nothing on, its slope is 0."),
+        (lambda x: (-x).relu(), "out is off: at v1 = −2 the ReLU passes nothing on, its local derivative is 0."),
         (lambda x: (x - 2) ** 2, "The factor ∂out/∂v1 = 2·v1 is 0."),
     ],
 )
@@ -141,14 +163,14 @@ def test_cancelling_paths_are_named():
     up.label, down.label = "up", "down"
     out = up + down
     out.label = "out"
-    assert explain(out, x).reasons == ["At x what comes back along its edges cancels: 3 and −2.99."]
+    assert explain(out, x).reasons == ["At x the gradients along its edges cancel: 3 and −2.99."]
 
 
-def test_a_slope_that_underflows_is_said_to_be_zero():
+def test_a_slope_that_underflows_is_said_to_round_to_zero():
     x = Value(60.0, "x")
     out = x.tanh()
     out.label = "out"
-    assert explain(out, x).reasons == ["out is saturated: at x = 60 its slope is 0."]
+    assert explain(out, x).reasons == ["out is saturated: at x = 60 its local derivative rounds to 0."]
 
 
 def test_a_derivative_of_one_step_is_no_chain():
@@ -169,14 +191,14 @@ def test_values_with_the_same_label_are_told_apart():
 def test_numbers_that_were_changed_since_are_refused():
     example = worked_example()
     example["w5"].data = 0.7
-    with pytest.raises(ValueError, match=r"after w5·out_h1 was computed from it: call forward\(\)"):
+    with pytest.raises(StaleError, match=r"w5 was assigned after .*: call forward\(\)"):
         explain(example["E_total"], example["w1"])
     example["E_total"].forward()
     assert "= w5 = 0.7\n" in str(explain(example["E_total"], example["w1"]))
 
 
 @pytest.mark.parametrize(
-    "call", [lambda E: explain(E, "w5"), lambda E: explain(3, E), lambda E: explain(E, None)]
+    "call", [lambda E: explain(E, "w5"), lambda E: explain(3, E), lambda E: explain(E, [E, None])]
 )
 def test_what_is_no_value_is_refused(example, call):
     with pytest.raises(TypeError, match=r"explain\(root, wrt\) takes Values, not"):
@@ -211,7 +233,7 @@ def test_a_healthy_gradient_needs_no_reason(example):
 
 
 def test_layers_multiply_jacobians(example, reference):
-    written = str(explain(example["E_total"], example["w1"], "layer"))
+    written = str(explain(example["E_total"], example["w1"], detail="layer"))
     partials = {key: float(number) for key, number in reference["partial derivatives"].items()}
     row = f"[{partials['E_total/out_o1']:.9f}  {partials['E_total/out_o2']:.9f}]".replace("-", "−")
     assert f"∂E_total/∂out_o = {row}" in written
@@ -223,7 +245,7 @@ def test_layers_multiply_jacobians(example, reference):
 @pytest.mark.parametrize("detail", ["ops", "named", "neuron", "layer"])
 @pytest.mark.parametrize("parameter", ["w5", "w1", "b1"])
 def test_latex_and_mathml_are_well_formed(example, parameter, detail):
-    explanation = explain(example["E_total"], example[parameter], detail, learning_rate=0.5)
+    explanation = explain(example["E_total"], example[parameter], detail=detail, learning_rate=0.5)
     for text in (explanation.latex, explanation.markdown):
         assert text.count("{") == text.count("}")
         assert text.count(r"\left(") == text.count(r"\right)")
@@ -273,8 +295,38 @@ def test_every_name_in_an_explanation_is_explained():
     y = (p * q).softplus() - p.maximum(q) ** 3 / (1 + (-q).exp())
     y.label = "y"
     text = str(explain(y, p))
-    assert "v7 = 1 + exp(−q) = 1.223130160" in text  # not on the way, but in the slope 1/v7
+    assert "v7 = 1 + exp(−q) = 1.223130160" in text  # not on the path, but in the slope 1/v7
     for root, wrt in [(y, p), *((root, leaves[0]) for root, leaves in map(random_graph, range(20)))]:
         text = str(explain(root, wrt))
         explained = re.findall(r"^  (v\d+) += ", text, re.MULTILINE)
         assert set(re.findall(r"\bv\d+\b", text)) == set(explained)
+
+
+def test_a_branch_not_taken_does_not_count():
+    x = Value(0.0, "x")
+    root = x.sqrt()
+    root.label = "root"
+    y = where(x, root, 3 * x)
+    y.label = "y"
+    explanation = explain(y, x)
+    assert explanation.value == 3.0
+    assert "nan" not in str(explanation)
+
+
+def test_an_infinite_derivative_is_refused_as_backward_refuses_it():
+    w, x = Value(2.0, "w"), Value(0.0, "x")
+    y = w * x.sqrt()
+    with pytest.raises(DomainError, match=r"sqrt\(x\) with x = 0.0: the value exists, but its slope there"):
+        explain(y, x)
+    assert explain(y, w).value == 0.0  # this one exists
+
+
+def test_an_operation_of_which_only_the_numbers_are_known(example):
+    x = Value(3.0, "x")
+    y = Value(9.0, (x,), "square", label="y")
+
+    def backward():
+        x.grad += 2 * x.data * y.grad
+
+    y._backward = backward
+    assert str(explain(y, x)) == "The derivative, as a formula and in numbers:\n  ∂y/∂x = 6"

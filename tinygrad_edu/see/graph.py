@@ -173,6 +173,11 @@ class Graph:
         }
         return dict.fromkeys(self.nodes, 0.0) | adjoints(self.root, self.nodes, taken.__getitem__)
 
+    def contribution(self, edge: Edge) -> float:
+        """Return what an edge between Values adds to the derivative of the root with respect to its source."""
+        adjoint = self.adjoint[edge.target]
+        return adjoint * edge.slope if adjoint and edge.is_taken else 0.0
+
     def flows(self, wrt: Value) -> dict[Edge, float]:
         """Return, for every edge on a path from ``wrt`` to the root, how much of ∂root/∂wrt it carries.
 
@@ -186,7 +191,7 @@ class Graph:
                 for edge in self.outgoing[node]:
                     change = tangent[node] * edge.slope if edge.is_taken else 0.0
                     tangent[edge.target] = tangent.get(edge.target, 0.0) + change
-                    flows[edge] = change * self.adjoint[edge.target]
+                    flows[edge] = tangent[node] * self.contribution(edge)
         return flows
 
     # --- Paths ---

@@ -211,7 +211,7 @@ class Explanation(Derivation):
                         number = f"{writer.factor(adjoint[edge.target])} {writer.times} {number}"
                     symbols.append(symbol)
                     numbers.append(number)
-                terms = writer.sum([adjoint[edge.target] * edge.slope for edge in edges])
+                terms = writer.sum([*map(self._graph.contribution, edges)])
                 symbols, numbers = as_sum(symbols), as_sum(numbers)
                 right = [*symbols, *numbers, *(terms if len(edges) > 1 and terms != numbers else [])]
                 value = f"= {writer.number(adjoint[node])}"

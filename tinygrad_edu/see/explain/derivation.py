@@ -5,6 +5,7 @@ import html
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from tinygrad_edu.engine.value import Value
@@ -243,11 +244,16 @@ def _broken(row: list[str], signs: str, room: int) -> list[list[str]]:
 
 
 def _wrapped(row: list[str], room: int) -> list[list[str]]:
-    """Break a formula that is too long for a line after a space, · or /, with four columns of indent."""
+    """Break a formula that is too long for a line after a space, · or /, with four columns of indent.
+
+    Where nothing of that kind is near, break it after an opening bracket or ^.
+    """
     if len(" ".join(row)) <= room:
         return [row]
     lines = [""]
-    for word in re.findall(r"[^ ·/]*[ ·/]?", " ".join(row)):
+    words = re.findall(r"[^ ·/]*[ ·/]?", " ".join(row))
+    parts = [[word] if len(word) <= room - 4 else re.findall(r"[^(^]*[(^]?", word) for word in words]
+    for word in chain(*parts):
         if len((lines[-1] + word).rstrip()) > room:
             lines.append("    ")
         lines[-1] += word

@@ -43,7 +43,7 @@ def reasons(graph: Graph, wrt: Value, edges: Iterable[Edge]) -> list[str]:
         blamed = [*flat]
     sentences = [sentence for edge in blamed for sentence in flat[edge]]
     for node in dict.fromkeys(edge.source for edge in edges):
-        amounts = [graph.adjoint[edge.target] * edge.slope for edge in graph.outgoing[node]]
+        amounts = [*map(graph.contribution, graph.outgoing[node])]
         if node in narrow and abs(sum(amounts)) < SMALL * sum(map(abs, amounts)):
             listed = " and ".join(map(number, amounts))
             sentences.append(f"At {graph.names[node]} the gradients along its edges cancel: {listed}.")
