@@ -3,6 +3,8 @@
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import product
 from typing import Any
 
 import pytest
@@ -11,10 +13,13 @@ from hypothesis import strategies as st
 from oracle import exact, read_latex, read_text
 from random_graphs import random_graph
 
-from tinygrad_edu import Value, ops, topological_order
+from tinygrad_edu import DomainError, Value, topological_order
+from tinygrad_edu._common.text import one_line
+from tinygrad_edu.engine import rules
+from tinygrad_edu.engine.op import TABLE, Op
+from tinygrad_edu.program.forms import FORMS, LATEX_NAMES, number
 from tinygrad_edu.see.graph import fold
-from tinygrad_edu.see.notation import LIMIT, formula, latex_name, number, written
-from tinygrad_edu.see.term import one_line, partial
+from tinygrad_edu.see.notation import LIMIT, derivative, formula, latex_name, written
 
 in_both_forms = pytest.mark.parametrize(("latex", "read"), [(False, read_text), (True, read_latex)])
 in_batches = pytest.mark.parametrize("batch", range(10))
@@ -57,6 +62,57 @@ def test_a_formula_in_numbers_evaluates_to_the_number(
         assert math.isclose(ours, value.data, rel_tol=1e-9, abs_tol=1e-9 + 2 * error)
 
 
+def examples(op: Op) -> list[Value]:
+    """Return Values made by an operation of the table, of arguments with and without a name."""
+    members = [op]
+    if op.takes:
+        parameters = [(3.0,), (-2.0,), (0.5,)] if op.name == "power" else [(-0.25, 1e-7), (0.5, 12.5)]
+        members = [op.of(*numbers[: len(op.takes)]) for numbers in parameters]
+    made = []
+    for member, numbers in product(members, [(0.3, 0.7, -0.4, 0.6), (-1.6, 2.5, 0.3, 4e-6), (1.6, -0.3, 2.0, 7.5)]):
+        args = [Value(number, name) for number, name in zip(numbers, ["a", "b", "", "c"], strict=True)]
+        args = [args[0], args[1] + args[3], args[2], args[3]]
+        row = args[: 4 if member.over_lists else member.arity]
+        with suppress(DomainError):
+            made.append(member(*member.lists(tuple(row))) if member.over_lists else member(*row))
+    return made
+
+
+@in_both_forms
+@pytest.mark.parametrize("name", TABLE)
+def test_every_operation_is_written_so_that_it_evaluates_back(
+    name: str, latex: bool, read: Callable[..., Any]
+) -> None:
+    made = examples(TABLE[name])
+    assert made
+    for value in made:
+        for numbers in (False, True):
+            text = formula(value, latex=latex, numbers=numbers)
+            ours = read(text, {} if numbers else names_below(value))
+            assert math.isclose(ours, value.data, rel_tol=1e-8, abs_tol=1e-15), text
+
+
+def test_forms_are_of_operations_of_the_table() -> None:
+    assert {*FORMS, *LATEX_NAMES} <= {*TABLE}
+
+
+def test_an_operation_of_ones_own_is_written_with_its_name() -> None:
+    def value(xs: list[float], ys: list[float]) -> float:
+        return sum(x * y * y for x, y in zip(xs, ys, strict=True))
+
+    form = Op("square_dot", value, lambda z, xs, ys: ([1.0 for x in xs], [2.0 for y in ys]), over_lists=True)
+    written_ = form([a, a + b], [b, c])
+    assert formula(written_) == "square_dot([a, a + b], [b, c])"
+    assert formula(written_, latex=True) == (
+        r"\operatorname{square\_dot}\left(\left[a, a + b\right], \left[b, c\right]\right)"
+    )
+    scale = Op("scale", lambda x, *, by, offset: by * x + offset, lambda z, x, *, by, offset: (by,))
+    assert formula(scale(a, 0.5, -3) * b) == "scale(a, 0.5, −3)·b"
+    assert formula(scale(a, 0.5, -1e-9), latex=True) == (
+        r"\operatorname{scale}\left(a, 0.5, -1 \cdot 10^{-9}\right)"
+    )
+
+
 a, b, c = (Value(x, name) for x, name in [(1.5, "a"), (2.5, "b"), (0.5, "c")])
 
 
@@ -78,7 +134,7 @@ a, b, c = (Value(x, name) for x, name in [(1.5, "a"), (2.5, "b"), (0.5, "c")])
         (-a + b, "−a + b"),
         (a + -b, "a + (−b)"),
         (a - -b, "a − (−b)"),
-        (ops.neg(-a), "−(−a)"),
+        (rules.neg(-a), "−(−a)"),
         (-(a * b), "−a·b"),
         (-(a + b), "−(a + b)"),
         (-a * b, "(−a)·b"),
@@ -99,10 +155,10 @@ a, b, c = (Value(x, name) for x, name in [(1.5, "a"), (2.5, "b"), (0.5, "c")])
         (a.exp() ** 2, "exp(a)²"),
         (a.tanh() ** 2 * b, "tanh(a)²·b"),
         ((a + b).tanh(), "tanh(a + b)"),
-        (ops.maximum(a + b, -c), "maximum(a + b, −c)"),
-        (ops.sum([a, b * c, a]) * b, "(a + b·c + a)·b"),
-        (ops.dot([a, b + c], [b, c]), "a·b + (b + c)·c"),
-        (ops.logsumexp([a, b]) + ops.leaky_relu(c, 0.2), "logsumexp(a, b) + leaky_relu(c, 0.2)"),
+        (rules.maximum(a + b, -c), "maximum(a + b, −c)"),
+        (rules.sum([a, b * c, a]) * b, "(a + b·c + a)·b"),
+        (rules.dot([a, b + c], [b, c]), "a·b + (b + c)·c"),
+        (rules.logsumexp([a, b]) + rules.leaky_relu(c, 0.2), "logsumexp(a, b) + leaky_relu(c, 0.2)"),
     ],
 )
 def test_brackets_only_where_needed(value: Value, text: str) -> None:
@@ -121,7 +177,7 @@ def test_brackets_only_where_needed(value: Value, text: str) -> None:
         ((b - a).sqrt(), r"\sqrt{b - a}"),
         (abs(a - b), r"\left|a - b\right|"),
         (a.sigmoid(), r"\sigma\left(a\right)"),
-        (ops.logsumexp([a, b]), r"\log\left(e^{a} + e^{b}\right)"),
+        (rules.logsumexp([a, b]), r"\log\left(e^{a} + e^{b}\right)"),
     ],
 )
 def test_latex(value: Value, latex: str) -> None:
@@ -145,10 +201,10 @@ def test_a_formula_is_never_long() -> None:
         power = power * power
     for _ in range(5_000):
         chain = chain.tanh()
-    for value in (power, chain, ops.sum([Value(1.0, f"x{i}") for i in range(1_000)])):
+    for value in (power, chain, rules.sum([Value(1.0, f"x{i}") for i in range(1_000)])):
         assert "…" in formula(value)
         assert len(formula(value)) <= LIMIT
-    assert len(formula(ops.sum([Value(1.0, "x")] * 500))) == 500 + 499 * 3  # still written out
+    assert len(formula(rules.sum([Value(1.0, "x")] * 500))) == 500 + 499 * 3  # still written out
 
 
 # --- Numbers and names ---
@@ -206,12 +262,20 @@ def test_a_label_that_looks_like_an_expression_gets_brackets(label: str) -> None
     assert formula(part**2) == f"({label})²"
     assert formula(part * a, latex=True).startswith(r"\left(\text{")
     assert formula(part.tanh()) == f"tanh({label})"
-    assert partial(label, "a") == f"∂({label})/∂a"
+    assert derivative(label, "a") == f"∂({label})/∂a"
 
 
 @pytest.mark.parametrize("label", ["w5", "E_total", "f(x)", "x[3]", "out'", "h (2)", "größe", "x.grad"])
 def test_a_label_that_looks_like_a_name_gets_none(label: str) -> None:
     assert formula(Value(3.0, label) * a) == f"{label}·a"
+
+
+def test_what_the_rules_say_with_a_product_is_written_as_a_square() -> None:
+    [edge] = fold(Value(0.5, "x").tanh(), "ops").edges
+    assert edge.formula({edge.target: "out"}) == "1 − out²"
+    assert edge.formula({edge.target: "out"}, latex=True) == r"1 - \mathrm{out}^{2}"
+    x = Value(0.5, "x")
+    assert formula(x * x) == "x·x"  # what the reader wrote stays as it is
 
 
 @pytest.mark.parametrize("x", [12.1, 10.1, 8.1, 6.0])

@@ -191,7 +191,8 @@ class Graph:
                 for edge in self.outgoing[node]:
                     change = tangent[node] * edge.slope if edge.is_taken else 0.0
                     tangent[edge.target] = tangent.get(edge.target, 0.0) + change
-                    flows[edge] = tangent[node] * self.contribution(edge)
+                    rest = self.contribution(edge)
+                    flows[edge] = tangent[node] * rest if rest else 0.0
         return flows
 
     # --- Paths ---
