@@ -9,11 +9,16 @@ from weakref import WeakValueDictionary
 from tinygrad_edu.engine import limits
 from tinygrad_edu.engine.errors import as_float
 
+try:
+    from tinygrad_edu.engine._engine import Operation  # keeps what the engine in C knows of an operation
+except ImportError:
+    Operation = object
+
 TABLE: "dict[str, Op]" = {}
 """Every operation by name: those of :mod:`tinygrad_edu.engine.rules`, and a user's own."""
 
 
-class Op:
+class Op(Operation):
     """One operation. Called with numbers it gives a number, called with Values a new Value.
 
     Attributes:

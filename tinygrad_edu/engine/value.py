@@ -1,6 +1,5 @@
 """``Value``: a number that remembers how it was computed, and the backward pass over what it remembers."""
 
-import os
 from collections.abc import Callable, Iterable
 from itertools import count
 from math import copysign, isfinite, nan
@@ -176,7 +175,7 @@ class Value(Common):
             for arg, slope in zip(value._args, value._slopes, strict=True):
                 adjoint[arg] += grad * slope  # the chain rule; a Value that is used twice gets the sum
         if not all(map(isfinite, adjoint.values())):
-            adjoint |= limits.adjoints(self, order)
+            adjoint = dict.fromkeys(order, 0.0) | limits.adjoints(self, order)
         for value, grad in adjoint.items():
             value.grad = grad if value._args else value.grad + grad
 
@@ -315,11 +314,14 @@ def attach(op: Op) -> None:
 COMPILED = False
 """Whether the engine in C runs."""
 
-if not os.environ.get("TINYGRAD_EDU_PURE"):
-    try:
-        from tinygrad_edu.engine._engine import COMPILED, Value, expect_current, topological_order  # type: ignore
-    except ImportError:
-        pass  # the wheel for this machine is the pure one, or there was no compiler
+try:
+    from tinygrad_edu.engine import _engine
+except ImportError:
+    pass  # the wheel for this machine is the pure one, or there was no compiler, or TINYGRAD_EDU_PURE is set
+else:
+    COMPILED = True
+    Value = _engine.create(topological_order)  # type: ignore
+    topological_order, expect_current = _engine.topological_order, _engine.expect_current
 
 for _op in TABLE.values():
     attach(_op)
