@@ -80,7 +80,9 @@ def test_derivatives_of_every_order_are_sympys():
     for order in range(6):
         value = Value(0.7, "x")
         wanted = (sympy.sin(x) * sympy.exp(x)).diff(x, order).subs(x, 0.7)
-        assert derivative(value.sin() * value.exp(), value, order).data == pytest.approx(float(wanted), rel=1e-12)
+        assert derivative(value.sin() * value.exp(), value, order).data == pytest.approx(
+            float(wanted), rel=1e-12
+        )
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -118,7 +120,9 @@ def test_the_hessian_of_the_worked_example_agrees_with_sympy():
     second = sympy.lambdify(weights, sympy.hessian(error, weights), "mpmath", cse=True)
     with mpmath.workdps(40):
         wanted = second(*[mpmath.mpf(example[name].data) for name in names]).tolist()
-    for row, exact in zip(hessian(example["E_total"], [example[name] for name in names]), wanted, strict=True):
+    for row, exact in zip(
+        hessian(example["E_total"], [example[name] for name in names]), wanted, strict=True
+    ):
         assert row == pytest.approx([float(entry) for entry in exact], rel=1e-12, abs=1e-18)
 
 

@@ -16,6 +16,7 @@ Every operation of the table is a function here, and so is one that you declare 
 
 import builtins
 
+from tinygrad_edu.engine.checking import Check, check_gradient
 from tinygrad_edu.engine.declare import rule
 from tinygrad_edu.engine.derivatives import derivative, hessian, hessian_vector_product, jacobian, jvp, vjp
 from tinygrad_edu.engine.errors import DivisionByZeroError, DomainError, StaleError, TooLargeError
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 __all__ = [
     "COMPILED",
     "Animation",
+    "Check",
     "DivisionByZeroError",
     "DomainError",
     "Drawing",
@@ -44,6 +46,7 @@ __all__ = [
     "TooLargeError",
     "Value",
     "animate",
+    "check_gradient",
     "derivative",
     "draw",
     "draw_dot",

@@ -37,7 +37,9 @@ def derivative(root: Value, x: Value, order: int = 1) -> Value:
     return root
 
 
-def vjp(outputs: Sequence[Value], inputs: Sequence[Value], cotangents: Iterable[SupportsFloat]) -> list[float]:
+def vjp(
+    outputs: Sequence[Value], inputs: Sequence[Value], cotangents: Iterable[SupportsFloat]
+) -> list[float]:
     """Return the vector-Jacobian product: for every input Σ cotangent · ∂output/∂input over the outputs.
 
     One backward sweep gives it, however many inputs there are.
@@ -193,7 +195,9 @@ class _Tape:
                 for _, slope in edges:
                     if found[i] and not math.isfinite(slope):
                         raise errors.slope_error(self.values[i], slope)
-            raise errors.gradient_error(self.values[next(i for i, x in enumerate(found) if not math.isfinite(x))])
+            raise errors.gradient_error(
+                self.values[next(i for i, x in enumerate(found) if not math.isfinite(x))]
+            )
         return [found[i] for i in places]
 
 
