@@ -146,7 +146,10 @@ def test_a_direct_path_beside_a_detour_is_told_apart():
     [
         (lambda x: (10 * x).sigmoid(), "out is saturated: at v1 = 20 its local derivative is only 2.06115"),
         (lambda x: (4 * x).tanh(), "out is saturated: at v1 = 8"),
-        (lambda x: (-x).relu(), "out is off: at v1 = −2 the ReLU passes nothing on, its local derivative is 0."),
+        (
+            lambda x: (-x).relu(),
+            "out is off: at v1 = −2 the ReLU passes nothing on, its local derivative is 0.",
+        ),
         (lambda x: (x - 2) ** 2, "The factor ∂out/∂v1 = 2·v1 is 0."),
     ],
 )

@@ -1,6 +1,7 @@
 """backward() and gradient() on random graphs, against the sum over all paths and against 40 digits."""
 
 import math
+import threading
 from collections.abc import Iterator
 from itertools import pairwise, product
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 from oracle import evaluate, exact
 from random_graphs import random_graph
 
-from tinygrad_edu import Value, gradient, ops, topological_order
+from tinygrad_edu import DivisionByZeroError, DomainError, StaleError, Value, gradient, topological_order
+from tinygrad_edu.engine import rules
+from tinygrad_edu.engine.gradient import reached, sweep
 from tinygrad_edu.see.notation import formula
 
 in_batches = pytest.mark.parametrize("batch", range(20))
@@ -79,7 +82,7 @@ def test_second_derivatives(batch: int) -> None:
 
 def test_higher_derivatives() -> None:
     x = Value(0.7)
-    derivative = ops.sin(x)
+    derivative = rules.sin(x)
     for expected in (math.cos(0.7), -math.sin(0.7), -math.cos(0.7), math.sin(0.7)) * 2:
         derivative = gradient(derivative, x)
         assert derivative.data == pytest.approx(expected, rel=1e-14)
@@ -144,7 +147,7 @@ def test_the_result_is_the_same_every_time() -> None:
 )
 def test_formulas_are_written_as_a_person_writes_them(written: Any, expected: str) -> None:
     a, b = Value(0.3, "a"), Value(0.4, "b")
-    assert formula(gradient(written(a, b), a)) == expected
+    assert formula(gradient(written(a, b), a), squares=True) == expected
 
 
 def named(value: Value, label: str) -> Value:
@@ -163,7 +166,7 @@ def test_gradient_of_a_deep_graph() -> None:
 def test_gradient_equals_the_recorded_slopes_after_forward() -> None:
     x = Value(0.5)
     chain = [x]
-    for op in (ops.sin, ops.exp, ops.tanh):
+    for op in (rules.sin, rules.exp, rules.tanh):
         chain.append(op(chain[-1]))
     x.data = -1.5
     chain[-1].forward()
@@ -171,3 +174,79 @@ def test_gradient_equals_the_recorded_slopes_after_forward() -> None:
         assert gradient(above, below).data == above.slopes[0]
     chain[-1].backward()
     assert x.grad == pytest.approx(gradient(chain[-1], x).data, rel=1e-14)
+
+
+# --- Stale numbers, poles, branches not taken, threads ---
+
+
+def test_numbers_assigned_since_are_refused() -> None:
+    x = Value(3.0, "x")
+    y = x * x
+    x.data = 5.0
+    with pytest.raises(StaleError, match=r"x was assigned after .*: call forward\(\)"):
+        gradient(y, x)
+    y.forward()
+    assert gradient(y, x).data == 10.0
+
+
+def test_what_exists_is_not_refused_beside_an_infinite_slope() -> None:
+    w, x = Value(2.0, "w"), Value(0.0, "x")
+    y = w * x.sqrt()
+    assert gradient(y, w).data == 0.0
+    with pytest.raises(DivisionByZeroError, match=r"sqrt\(x\) with x = 0.0: the value exists, but its slope"):
+        gradient(y, x)
+    second = gradient(gradient(x**2.5, x), x)
+    assert second.data == 0.0
+
+
+def test_branches_not_taken_are_not_walked_where_they_have_no_derivative() -> None:
+    x = Value(0.0, "x")
+    for y in (
+        rules.where(x, x.sqrt(), 3 * x),
+        rules.maximum(x.sqrt() - 1, 3 * x),
+        (x.sqrt() - 1).relu() + 3 * x,
+    ):
+        assert gradient(y, x).data == 3.0
+    # Elsewhere the branch stays in the result, which can therefore be computed anew.
+    x = Value(-1.0, "x")
+    slope = gradient(x.relu() * 5, x)
+    assert slope.data == 0.0
+    x.data = 2.0
+    slope.forward()
+    assert slope.data == 5.0
+
+
+def test_the_error_of_a_formula_without_a_value_is_passed_on() -> None:
+    x, y = Value(1e-200, "x"), Value(1.0, "y")
+    with pytest.raises(DomainError):
+        gradient(gradient((y / x), x), x)
+
+
+def test_four_threads_on_one_graph() -> None:
+    root, leaves = random_graph(7, size=60, labelled=0.2)
+    expected = [derivative.data for derivative in gradient(root, leaves)]
+    wrong: list[Any] = []
+
+    def work() -> None:
+        for _ in range(30):
+            ours = [derivative.data for derivative in gradient(root, leaves)]
+            if ours != expected:
+                wrong.append(ours)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_the_sweep_yields_the_sums_as_they_grow() -> None:
+    order = ["x", "y", "z"]  # z = 2·y + 5·x, y = 3·x
+    edges = {"z": [("y", 2.0), ("x", 5.0)], "y": [("x", 3.0)], "x": []}
+    assert [*sweep("z", order, edges.__getitem__)] == [
+        ("z", "y", 2.0, 1.0, None, 2.0),
+        ("z", "x", 5.0, 1.0, None, 5.0),
+        ("y", "x", 3.0, 2.0, 5.0, 11.0),
+    ]
+    assert reached(order, lambda node: [arg for arg, _ in edges[node]], {"y"}) == {"y", "z"}

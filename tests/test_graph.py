@@ -85,7 +85,9 @@ def test_every_cut_between_layers_carries_the_whole_gradient(batch: int) -> None
         place = {node: i for i, node in enumerate(layers.nodes)}
         flows = layers.flows(source)
         for cut in range(place[source], len(layers.nodes) - 1):
-            crossing = [flow for edge, flow in flows.items() if place[edge.source] <= cut < place[edge.target]]
+            crossing = [
+                flow for edge, flow in flows.items() if place[edge.source] <= cut < place[edge.target]
+            ]
             assert agree(source.grad, math.fsum(crossing), crossing)
 
 

@@ -69,13 +69,32 @@ def examples(op: Op) -> list[Value]:
         parameters = [(3.0,), (-2.0,), (0.5,)] if op.name == "power" else [(-0.25, 1e-7), (0.5, 12.5)]
         members = [op.of(*numbers[: len(op.takes)]) for numbers in parameters]
     made = []
-    for member, numbers in product(members, [(0.3, 0.7, -0.4, 0.6), (-1.6, 2.5, 0.3, 4e-6), (1.6, -0.3, 2.0, 7.5)]):
+    for member, numbers in product(
+        members, [(0.3, 0.7, -0.4, 0.6), (-1.6, 2.5, 0.3, 4e-6), (1.6, -0.3, 2.0, 7.5)]
+    ):
         args = [Value(number, name) for number, name in zip(numbers, ["a", "b", "", "c"], strict=True)]
         args = [args[0], args[1] + args[3], args[2], args[3]]
         row = args[: 4 if member.over_lists else member.arity]
         with suppress(DomainError):
             made.append(member(*member.lists(tuple(row))) if member.over_lists else member(*row))
     return made
+
+
+def applied(op: Op) -> Callable[..., float]:
+    """Return an operation as a function of the arguments and parameters that are written in its brackets."""
+
+    def function(*numbers: Any) -> float:
+        xs = tuple(map(float, numbers))
+        return float(op(*op.lists(xs)) if op.over_lists else op(*xs))
+
+    return function
+
+
+FUNCTIONS = {command.strip("\\"): applied(TABLE[name]) for name, command in LATEX_NAMES.items()}
+FUNCTIONS |= {name: applied(op) for name, op in TABLE.items()}
+FUNCTIONS |= {"log_": lambda base: FUNCTIONS[f"log{base}"]}
+IN_LATEX = {r"\left\lfloor ": "floor(", r"\left\lceil ": "ceil(", r"\right\rfloor": ")", r"\right\rceil": ")"}
+IN_LATEX |= {r"\sqrt[3]": "cbrt"}
 
 
 @in_both_forms
@@ -88,7 +107,9 @@ def test_every_operation_is_written_so_that_it_evaluates_back(
     for value in made:
         for numbers in (False, True):
             text = formula(value, latex=latex, numbers=numbers)
-            ours = read(text, {} if numbers else names_below(value))
+            for form, replacement in IN_LATEX.items():
+                text = text.replace(form, replacement)
+            ours = read(text, FUNCTIONS | ({} if numbers else names_below(value)))
             assert math.isclose(ours, value.data, rel_tol=1e-8, abs_tol=1e-15), text
 
 

@@ -174,7 +174,7 @@ class Graph:
         return dict.fromkeys(self.nodes, 0.0) | adjoints(self.root, self.nodes, taken.__getitem__)
 
     def contribution(self, edge: Edge) -> float:
-        """Return what an edge between Values adds to the derivative of the root with respect to its source."""
+        """Return what an edge adds to the derivative of the root with respect to its source, a Value."""
         adjoint = self.adjoint[edge.target]
         return adjoint * edge.slope if adjoint and edge.is_taken else 0.0
 
