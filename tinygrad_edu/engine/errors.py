@@ -48,6 +48,8 @@ def as_float(number: SupportsFloat) -> float:
     >>> as_float(3)
     3.0
     """
+    if type(number) is float:
+        return number
     try:
         if isinstance(number, float | int | Real | Decimal):
             return float(number)
@@ -153,12 +155,17 @@ def value_error(
 
 def slope_error(value: Any, slope: float) -> DomainError:
     """Return the error to raise where a pass needs a local derivative that is not finite."""
-    tried = attempt(value.op, [arg.data for arg in value.args], value.args)
+    numbers = [arg.data for arg in value.args]
+    tried = attempt(value.op, numbers, value.args)
     if math.isnan(slope):
         return DomainError(f"{tried}: the value exists, but it has no derivative there", value.args)
-    return DivisionByZeroError(
-        f"{tried}: the value exists, but its slope there is infinite", value.args
-    )
+    try:
+        value.op.slopes(value.data, *numbers)
+    except OverflowError:
+        pass
+    except (ArithmeticError, ValueError):  # a pole, which no range of floats would help
+        return DivisionByZeroError(f"{tried}: the value exists, but its slope there is infinite", value.args)
+    return TooLargeError(f"{tried}: the value exists, but its slope there is too large for a float", value.args)
 
 
 def gradient_error(value: Any) -> TooLargeError:

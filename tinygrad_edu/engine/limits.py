@@ -3,15 +3,25 @@
 Both engines come here when a result, a local derivative or a gradient is not finite. The policy:
 
 - overflow from finite arguments is an error; infinity or NaN as an argument gives what IEEE 754 says;
-- a local derivative that is infinite is kept, and an error only when a pass needs it;
-- so is 0 · ∞ along a path, except that an edge into a branch not taken is not walked at all.
+- a local derivative that is infinite or does not exist is kept, and an error only when a pass needs it;
+- 0 · ∞ along a path is an error too, but an edge into a branch not taken is not walked at all.
 """
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinygrad_edu.engine import errors
+
+_POLES: dict[Any, tuple[float, float]] = {
+    math.log: (0.0, -math.inf),
+    math.log2: (0.0, -math.inf),
+    math.log10: (0.0, -math.inf),
+    math.log1p: (-1.0, -math.inf),
+    math.pow: (0.0, math.inf),
+}
+"""Where a function of ``math`` raises a ValueError though IEEE 754 has an infinity, and which."""
 
 
 class Extended(float):
@@ -30,15 +40,25 @@ class Extended(float):
     def __rtruediv__(self, other: float) -> "Extended":
         return Extended(other) / self
 
+    def __pow__(self, exponent: float) -> "Extended":
+        return _extended(math.pow, [float(self), float(exponent)])
+
+    def __rpow__(self, base: float) -> "Extended":
+        return _extended(math.pow, [float(base), float(self)])
+
     @staticmethod
     def _record(op: Any, args: Sequence[Any]) -> "Extended":
-        numbers = [float(arg) for arg in args]
-        try:
-            return Extended(op.value(*numbers))
-        except (OverflowError, ZeroDivisionError):
-            return Extended(math.inf)
-        except ValueError:
-            return Extended(math.nan)
+        return _extended(op.value, [Extended(arg) for arg in args])
+
+
+def _extended(function: Callable[..., Any], args: Sequence[float]) -> Extended:
+    try:
+        return Extended(function(*args))
+    except (OverflowError, ZeroDivisionError):
+        return Extended(math.inf)
+    except ValueError:
+        pole, there = _POLES.get(function, (math.nan, math.nan))
+        return Extended(there if args and args[0] == pole else math.nan)
 
 
 def _kept(operator: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,35 +70,42 @@ for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "neg", "abs"):
 
 
 def value(op: Any, numbers: Sequence[float], values: Sequence[Any] = ()) -> float:
-    """Return the result of an operation by the policy above.
+    """Return the result of an operation for floats by the policy above.
 
     Raises:
         DomainError: where it has none.
     """
-    finite = all(map(math.isfinite, numbers))
+    finite = all(map(math.isfinite, (*numbers, *op.parameters.values())))
     try:
         z = float(op.value(*numbers))
     except (ArithmeticError, ValueError) as error:
-        if not finite:
-            return float(op.value(*map(Extended, numbers))) if op.over_lists else _ieee(op, numbers)
-        raise errors.value_error(op, numbers, values, error) from None
+        if finite:
+            raise errors.value_error(op, numbers, values, error) from None
+        return float(Extended._record(op, numbers))
     if finite and not math.isfinite(z):
-        error = OverflowError() if math.isinf(z) else None
-        raise errors.value_error(op, numbers, values, error) from None
+        overflow = OverflowError() if numbers and math.isinf(z) else None
+        raise errors.value_error(op, numbers, values, overflow) from None
     return z
 
 
-def _ieee(op: Any, numbers: Sequence[float]) -> float:
-    return float(Extended._record(op, numbers))
-
-
-def slopes(op: Any, numbers: Sequence[float], values: Sequence[Any] = ()) -> tuple[float, ...]:
-    """Return the local derivatives of an operation by the policy above; they may be infinite."""
-    z = value(op, numbers, values)
+def slopes(op: Any, z: float, numbers: Sequence[float]) -> tuple[float, ...]:
+    """Return the local derivatives of an operation by the policy above: infinite, or NaN where there is none."""
     try:
-        return tuple(map(float, op.slopes(z, *numbers)))
+        found = _slopes(op, z, numbers)
     except (ArithmeticError, ValueError):
-        return tuple(map(float, op.slopes(Extended(z), *map(Extended, numbers))))
+        try:
+            found = _slopes(op, Extended(z), [Extended(number) for number in numbers])
+        except (ArithmeticError, ValueError):
+            return (math.nan,) * len(numbers)
+    if any(map(math.isinf, numbers)) and any(map(math.isnan, found)) and z == z:
+        largest = sys.float_info.max
+        finite = [max(-largest, min(largest, number)) for number in numbers]  # ∞ · 0: the limit
+        return slopes(op, float(Extended._record(op, finite)), finite)
+    return found
+
+
+def _slopes(op: Any, z: float, numbers: Sequence[float]) -> tuple[float, ...]:
+    return tuple(map(float, op.slopes(z, *numbers)))
 
 
 def adjoints(root: Any, order: Sequence[Any]) -> dict[Any, float]:
@@ -92,21 +119,27 @@ def adjoints(root: Any, order: Sequence[Any]) -> dict[Any, float]:
         DomainError: if a local derivative is needed that is infinite or does not exist.
         TooLargeError: if a gradient overflows.
     """
-    adjoint = {root: 1.0}
+    adjoint = dict.fromkeys(order, 0.0)
+    reached = {root}  # what only branches not taken lead to is not reached
+    adjoint[root] = 1.0
+    wanted = set()  # what depends on numbers alone, no one wants the gradient of
+    for node in order:
+        if not node.is_constant and (not node.args or any(arg in wanted for arg in node.args)):
+            wanted.add(node)
     for node in reversed(order):
-        if node not in adjoint:
-            continue  # only branches not taken lead from here to the root
-        finite = all(math.isfinite(arg.data) for arg in node.args)
+        if node not in reached:
+            continue
+        grad = adjoint[node]
+        exact = all(math.isfinite(arg.data) for arg in node.args)
         for arg, slope in zip(node.args, node.slopes, strict=True):
             if slope == 0 and node.op.selects:
                 continue
-            term = adjoint[node] * slope
-            if not math.isfinite(term) and arg.is_constant:
-                continue  # nobody asks for the gradient of a plain number
-            if finite and not math.isfinite(slope):
+            if exact and arg in wanted and not math.isfinite(slope):
                 raise errors.slope_error(node, slope)
-            adjoint[arg] = adjoint.get(arg, 0.0) + term
-            if math.isfinite(adjoint[node]) and math.isfinite(slope) and not math.isfinite(adjoint[arg]):
-                if math.isinf(term) or math.isinf(adjoint[arg]):
+            before = adjoint[arg]
+            adjoint[arg] += grad * slope
+            reached.add(arg)
+            if arg in wanted and math.isfinite(before) and math.isfinite(grad) and math.isfinite(slope):
+                if not math.isfinite(adjoint[arg]):
                     raise errors.gradient_error(arg)
     return adjoint

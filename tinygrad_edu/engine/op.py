@@ -63,7 +63,9 @@ class Op(Operation):
         elif given:
             self.value = lambda *args: value(*args, **given)
             self.slopes = lambda z, *args: slopes(z, *args, **given)
-        self._members: WeakValueDictionary[tuple[Any, ...], Op] = WeakValueDictionary()
+        self._plain = -1 if over_lists or (self.takes and not given) else arity
+        if self.takes and not given:
+            self._members: WeakValueDictionary[tuple[Any, ...], Op] = WeakValueDictionary()
 
     def lists(self, row: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """Return the arguments of an operation over lists, which a Value keeps in one row, as its lists."""
@@ -90,16 +92,27 @@ class Op(Operation):
             DomainError: where the operation has no value.
         """
         op: Op = self
-        if self.takes and not self.parameters:
-            op, args = self._with_parameters(args, parameters)
-        elif len(args) != self.arity or parameters:
-            raise self._mistake(args, parameters)
-        if self.over_lists:
-            args = self._row(args)
+        if len(args) != self._plain or parameters:
+            op, args = self._prepared(args, parameters)
         for arg in args:
             if type(arg) is not float and hasattr(type(arg), "_record"):
                 return arg._record(op, args)
-        return op.number(*args)
+        try:
+            z = op.value(*args)
+            if type(z) is float and math.isfinite(z):
+                return z
+        except (ArithmeticError, ValueError, TypeError):
+            pass  # what is unusual is computed again, with care
+        return limits.value(op, [as_float(arg) for arg in args])
+
+    def _prepared(self, args: tuple[Any, ...], named: dict[str, Any]) -> "tuple[Op, tuple[Any, ...]]":
+        """Return the operation with its parameters, and its arguments in a row."""
+        op: Op = self
+        if self.takes and not self.parameters:
+            op, args = self._with_parameters(args, named)
+        elif len(args) != self.arity or named:
+            raise self._mistake(args, named)
+        return op, self._row(args) if self.over_lists else args
 
     def _with_parameters(self, args: tuple[Any, ...], named: dict[str, Any]) -> "tuple[Op, tuple[Any, ...]]":
         parameters = self.defaults | dict(zip(self.takes, args[self.arity :], strict=False)) | named
@@ -122,26 +135,13 @@ class Op(Operation):
         return tuple(chain(*rows))
 
     def described(self) -> str:
+        """Return how many arguments the operation takes, and which parameters, for an error message."""
         kind = "list" if self.over_lists else "argument"
         return " and ".join([f"{self.arity} {kind}{'s' * (self.arity != 1)}", *self.takes])
 
     def _mistake(self, args: tuple[Any, ...], named: dict[str, Any]) -> TypeError:
         given = " and ".join([str(len(args)), *named])
         return TypeError(f"{self.name} takes {self.described()}, not {given}")
-
-    def number(self, *numbers: Any) -> float:
-        """Return the result for plain numbers.
-
-        Raises:
-            DomainError: where the operation has no value.
-        """
-        try:
-            z = self.value(*numbers)
-            if type(z) is float and math.isfinite(z):
-                return z
-        except (ArithmeticError, ValueError, TypeError):
-            pass  # what is unusual is computed again, step by step
-        return limits.value(self, [as_float(number) for number in numbers])
 
     def compute(self, numbers: list[float], values: tuple[Any, ...] = ()) -> tuple[float, tuple[float, ...]]:
         """Return the result and the local derivatives for floats, those of ``values`` if they are Values.
@@ -156,7 +156,8 @@ class Op(Operation):
                 return z, slopes
         except (ArithmeticError, ValueError):
             pass
-        return limits.value(self, numbers, values), limits.slopes(self, numbers, values)
+        z = limits.value(self, numbers, values)
+        return z, limits.slopes(self, z, numbers)
 
     def __reduce__(self) -> Any:
         # The rules are lambdas; a copy or a pickle refers to the one entry of the table instead.

@@ -175,7 +175,7 @@ class Value(Common):
             for arg, slope in zip(value._args, value._slopes, strict=True):
                 adjoint[arg] += grad * slope  # the chain rule; a Value that is used twice gets the sum
         if not all(map(isfinite, adjoint.values())):
-            adjoint = dict.fromkeys(order, 0.0) | limits.adjoints(self, order)
+            adjoint = limits.adjoints(self, order)
         for value, grad in adjoint.items():
             value.grad = grad if value._args else value.grad + grad
 
