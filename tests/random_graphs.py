@@ -2,10 +2,10 @@
 
 import random
 
-from oracle import KINKED, apply
+from oracle import KINKED, apply, operations
 
-from tinygrad_edu import DomainError, Value, ops
-from tinygrad_edu.engine.op import Reduction, operations
+from tinygrad_edu import DomainError, Value
+from tinygrad_edu.engine import rules
 
 SMOOTH = [op for op in operations() if op.name not in KINKED]
 NAMES = "abcdfghjklmnopqrstuvwxyz"  # e would be read as the base of exp
@@ -25,14 +25,14 @@ def random_graph(seed: int, size: int = 14, labelled: float = 0.5) -> tuple[Valu
     leaves = values[:]
     while len(values) < len(leaves) + size:
         op = rng.choice(SMOOTH)
-        count = rng.choice([2, 4]) if isinstance(op, Reduction) else len(op.samples[0])
+        count = rng.choice([2, 4]) if op.over_lists else op.arity
         args = [rng.choice(values[-6:]), *rng.choices([*values[-6:], 2, -0.5], k=count - 1)]
         try:
             value = apply(op, args)
         except DomainError:
             continue
-        if 1e-2 < abs(value.data) < 1e2 and max(map(abs, value.slopes)) < 1e2:
+        if 1e-2 < abs(value.data) < 1e2 and all(abs(slope) < 1e2 for slope in value.slopes):
             value.label = next(names) if rng.random() < labelled else ""
             values.append(value)
     used = {arg for value in values for arg in value.args}
-    return ops.sum([value for value in values if value not in used]), leaves
+    return rules.sum([value for value in values if value not in used]), leaves

@@ -122,6 +122,11 @@ FORMS = {
     "abs":   Form(ATOM, None, lambda x: rf"\left|{x}\right|"),
     "floor": Form(ATOM, None, lambda x: rf"\left\lfloor {x}\right\rfloor"),
     "ceil":  Form(ATOM, None, lambda x: rf"\left\lceil {x}\right\rceil"),
+    "gauss":   Form(ATOM,    lambda x: f"exp(−{x:ATOM}²)",                       lambda x: rf"\exp\left(-{x:ATOM}^{{2}}\right)"),
+    "exp_sub": Form(ATOM,    lambda x, y: f"exp({x} − {y:PRODUCT})",             lambda x, y: rf"\exp\left({x} - {y:PRODUCT}\right)"),
+    "lowered": Form(POWER,   lambda x, y, *, k: f"{x:ATOM}^({y} − {k})",         lambda x, y, *, k: f"{x:ATOM}^{{{y} - {k}}}"),
+    "unit":    Form(PRODUCT, lambda x, y: f"{x:PRODUCT}/hypot({x}, {y})",        lambda x, y: rf"\frac{{{x}}}{{\operatorname{{hypot}}\left({x}, {y}\right)}}"),
+    "xlogy":   Form(PRODUCT, lambda x, y: f"{x:PRODUCT}·log({y})",               lambda x, y: rf"{x:PRODUCT} \cdot \log\left({y}\right)"),
     "logsumexp": Form(ATOM, None, lambda xs: rf"\log\left({' + '.join(f'e^{{{x}}}' for x in xs)}\right)"),
 }
 # fmt: on
@@ -130,6 +135,7 @@ LATEX_NAMES = {
     **{name: "\\" + name for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min")},
     "asin": r"\arcsin", "acos": r"\arccos", "atan": r"\arctan", "maximum": r"\max", "minimum": r"\min",
     "log2": r"\log_{2}", "log10": r"\log_{10}", "sigmoid": r"\sigma",
+    "normal_pdf": r"\varphi", "normal_cdf": r"\Phi",
 }  # fmt: skip
 """The operations for which LaTeX has a command, or mathematics a letter."""
 

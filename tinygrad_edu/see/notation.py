@@ -128,7 +128,7 @@ def _survives_rounding(parts: list[Value], inner: list[Value]) -> bool:
     seen = {part: float(number(part.data).replace("−", "-")) for part in parts}
     try:
         for part in inner:
-            seen[part] = part.op.number(*[seen[arg] for arg in part.args])
+            seen[part], _ = part.op.compute([seen[arg] for arg in part.args])
     except ValueError:
         return False
     wanted = parts[-1].data
