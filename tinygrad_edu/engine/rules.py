@@ -92,7 +92,7 @@ hypot   = rule("hypot",   lambda x, y: _hypot(x, y), lambda z, x, y: (unit(x, y)
 
 sigmoid  = rule("sigmoid",  lambda x: where(step(-x), exp(-abs(x)), 1.0) / (1.0 + exp(-abs(x))), lambda z, x: (z * (1.0 - z),))
 softplus = rule("softplus", lambda x: maximum(x, 0.0) + log1p(exp(-abs(x))),          lambda z, x: (sigmoid(x),))
-softsign = rule("softsign", lambda x: clip(x, -1e300, 1e300) / (1.0 + minimum(abs(x), 1e300)), lambda z, x: (square(1.0 / (1.0 + abs(x))),))
+softsign = rule("softsign", lambda x: clip(x, -1e300, 1e300) / (1.0 + abs(clip(x, -1e300, 1e300))), lambda z, x: (square(1.0 / (1.0 + abs(x))),))
 erf      = rule("erf",      math.erf,                                                 lambda z, x: (1.1283791670955126 * gauss(x),))  # 2/√π·exp(-x²)
 erfc     = rule("erfc",     math.erfc,                                                lambda z, x: (-1.1283791670955126 * gauss(x),))
 gelu     = rule("gelu",     lambda x: maximum(x, -1e3) * normal_cdf(x),               lambda z, x: (normal_cdf(x) + x * normal_pdf(x),))
@@ -233,7 +233,7 @@ def _exp_sub(x: Any, y: Any) -> Any:
     difference = x - y
     back = difference - x
     lost = (x - (difference - back)) - (y + back)
-    return exp(difference) * exp(difference) * (1.0 + 2.0 * lost)
+    return exp(2.0 * difference) * (1.0 + 2.0 * lost)
 
 
 def _bell(x: Any, factor: float) -> Any:

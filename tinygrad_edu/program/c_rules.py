@@ -62,7 +62,12 @@ def _operator(sign: str, swapped: bool = False) -> Any:
 
 
 def _comparison(sign: str) -> Any:
-    return lambda x, y: Condition(x.writer, f"{x} {sign} {x.writer.text(y)}")
+    def compared(x: "Number", y: Any) -> Condition:
+        if x.varies or getattr(y, "varies", False):
+            raise Unsayable("a question about an item of a list")
+        return Condition(x.writer, f"{x} {sign} {x.writer.text(y)}")
+
+    return compared
 
 
 class Number:
@@ -200,11 +205,8 @@ class Writer:
             return self.made(SAID[op.name].format(said), *args)
         if getattr(value, "__module__", "") == "math":
             return self.made(f"{value.__name__}({said})", *args)
-        if any(isinstance(arg, Number) and arg.varies for arg in args):
-            if op.name == "maximum" and self.text(args[0]) == "(-INFINITY)":
-                return self._largest(op, args[1])
-            if op.name not in ("add", "sub", "mul", "div", "neg"):
-                raise Unsayable(f"{op.name} of an item of a list")
+        if op.name == "maximum" and self.text(args[0]) == "(-INFINITY)" and getattr(args[1], "varies", False):
+            return self._largest(op, args[1])
         parameters = parameters or {name: self._names.get(x, x) for name, x in op.parameters.items()}
         key = (op.name, said, *map(self.text, parameters.values()))
         if key not in self._made:

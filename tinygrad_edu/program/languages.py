@@ -6,9 +6,8 @@ Text that is generated consists of names v1, v2, …, numbers, and the words of 
 stands in it only as a comment, without any character that could end one.
 
 >>> from tinygrad_edu.program.statements import Pool, Program
->>> from tinygrad_edu.engine.rules import softsign
->>> x, y = Pool().input("x"), Pool().input("y")
->>> lines, results = write(Program([x], [softsign(x) * x]), PYTHON)
+>>> x = Pool().input("x")
+>>> lines, results = write(Program([x], [x / (1.0 + abs(x)) * x]), PYTHON)
 >>> print(*lines, results, sep="\n")
 v2 = v1/(1.0 + fabs(v1))*v1
 ['v2']

@@ -41,7 +41,7 @@ class Statement:
     >>> x = Pool().input("x")
     >>> slope, = rules.tanh.slopes(rules.tanh(x), x)
     >>> slope, slope.args
-    (<sub>, (<number 1.0>, <mul>))
+    (<sub>, (<number 1.0>, <power>))
     >>> x + 1 is x + 1
     True
     """
