@@ -11,6 +11,7 @@ static inline bool rule_tanh(Edge *e, Py_ssize_t n, const double *p, double *z)
     bool ok = true;
     const double t1 = tanh(x0);
     const double t2 = t1 * t1;
+    ok &= isfinite(t2);
     const double t3 = 1.0 - t2;
     e[0].slope = t3;
     *z = t1;
