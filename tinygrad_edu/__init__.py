@@ -21,8 +21,10 @@ from tinygrad_edu.engine.declare import rule
 from tinygrad_edu.engine.derivatives import derivative, hessian, hessian_vector_product, jacobian, jvp, vjp
 from tinygrad_edu.engine.errors import DivisionByZeroError, DomainError, StaleError, TooLargeError
 from tinygrad_edu.engine.gradient import gradient
+from tinygrad_edu.engine.implicit import implicit
 from tinygrad_edu.engine.op import TABLE, Op
 from tinygrad_edu.engine.rules import softmax
+from tinygrad_edu.engine.storage import from_json, to_json, to_networkx
 from tinygrad_edu.engine.value import COMPILED, Value, topological_order
 from tinygrad_edu.see.draw import Drawing, draw, draw_dot
 from tinygrad_edu.see.draw.animate import Animation, animate
@@ -51,13 +53,17 @@ __all__ = [
     "draw",
     "draw_dot",
     "explain",
+    "from_json",
     "gradient",
     "hessian",
     "hessian_vector_product",
+    "implicit",
     "jacobian",
     "jvp",
     "rule",
     "softmax",
+    "to_json",
+    "to_networkx",
     "topological_order",
     "vjp",
     "worked_example",

@@ -1,11 +1,11 @@
 """Text from a user, shown in one line."""
 
 
-def one_line(label: str) -> str:
+def one_line(label: str, most: int = 40) -> str:
     r"""Return a label that is safe within a line of text: at most 40 characters, no control characters.
 
     >>> one_line("net\nh1"), one_line("\x1b[31m"), len(one_line("x" * 10_000))
     ('net h1', '�[31m', 40)
     """
     text = "".join([c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(label.split())])
-    return text if len(text) <= 40 else text[:39] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
