@@ -96,7 +96,7 @@ def node(**changes):
     ],
 )
 def test_a_hostile_file_is_refused(text, says):
-    with pytest.raises(ValueError, match=".") as error:
+    with pytest.raises(ValueError) as error:  # noqa: PT011
         from_json(text)
     assert says in str(error.value)
     assert "\n" not in str(error.value)

@@ -26,6 +26,7 @@ from tinygrad_edu.engine.op import TABLE, Op
 from tinygrad_edu.engine.rules import softmax
 from tinygrad_edu.engine.storage import from_json, to_json, to_networkx
 from tinygrad_edu.engine.value import COMPILED, Value, topological_order
+from tinygrad_edu.see.diagnose import Diagnosis, diagnose
 from tinygrad_edu.see.draw import Drawing, draw, draw_dot
 from tinygrad_edu.see.draw.animate import Animation, animate
 from tinygrad_edu.see.explain import Explanation, Explanations, explain
@@ -39,20 +40,24 @@ __all__ = [
     "COMPILED",
     "Animation",
     "Check",
+    "Diagnosis",
     "DivisionByZeroError",
     "DomainError",
     "Drawing",
     "Explanation",
     "Explanations",
+    "Explorer",
     "StaleError",
     "TooLargeError",
     "Value",
     "animate",
     "check_gradient",
     "derivative",
+    "diagnose",
     "draw",
     "draw_dot",
     "explain",
+    "explore",
     "from_json",
     "gradient",
     "hessian",

@@ -21,8 +21,8 @@ def implicit(residual: Value | Iterable[Value], unknown: Value | Iterable[Value]
 
     Solve first, with plain numbers and any method. Then build the residual once, at the solution. If
     r(x, p) = 0 defines x, then ∂x/∂p = −(∂r/∂x)⁻¹ · ∂r/∂p: the steps of the solver do not matter, so they
-    need not be recorded. The result is x − (∂r/∂x)⁻¹ · r(x, p) with x held fixed, a Newton step, which has this
-    derivative and does not move a solution. First derivatives are exact; second derivatives are not.
+    need not be recorded. The result is x − (∂r/∂x)⁻¹ · r(x, p) with x held fixed, a Newton step, which has
+    this derivative and does not move a solution. First derivatives are exact; second derivatives are not.
 
     Args:
         residual: the Value that is 0 at the solution, or one for each unknown.
@@ -57,8 +57,8 @@ def implicit(residual: Value | Iterable[Value], unknown: Value | Iterable[Value]
         if not abs(solution.data - x.data) <= SOLVED * max(1.0, abs(x.data)):
             name = x.label[:40] or "the unknown"
             raise ValueError(
-                f"{name} = {x.data!r} is no solution: a Newton step leads to {solution.data!r}. Solve first, then "
-                "build the residual at the solution"
+                f"{name} = {x.data!r} is no solution: a Newton step leads to {solution.data!r}. Solve "
+                "first, then build the residual at the solution"
             )
         solution.label = x.label
         solutions.append(solution)

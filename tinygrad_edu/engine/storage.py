@@ -55,8 +55,8 @@ def _node(value: Value, place: dict[Value, int]) -> dict[str, Any]:
     if value.op is not None:
         if isinstance(value.op, Closure):
             raise ValueError(
-                f"{one_line(value.label or value.op.name)} has a _backward of its own, which a file cannot hold: "
-                "declare the operation with rule(…)"
+                f"{one_line(value.label or value.op.name)} has a _backward of its own, which a file cannot "
+                "hold: declare the operation with rule(…)"
             )
         node["op"] = value.op.name
         if value.op.parameters:
@@ -153,9 +153,9 @@ def _is_place(place: Any, values: list[Value]) -> bool:
 def to_networkx(roots: Value | Iterable[Value]) -> Any:
     """Return graphs as a ``networkx.MultiDiGraph``, for that library's algorithms and drawings.
 
-    Nodes are numbered in topological order and have ``data``, ``grad``, ``label`` and ``op`` (its name, "" for
-    a leaf). Edges lead from an argument to its result; their key is the place of the argument, and they have
-    the local derivative as ``slope``.
+    Nodes are numbered in topological order and have ``data``, ``grad``, ``label`` and ``op`` (its name, ""
+    for a leaf). Edges lead from an argument to its result; their key is the place of the argument, and they
+    have the local derivative as ``slope``.
 
     Raises:
         ImportError: if networkx is not installed.

@@ -1,0 +1,95 @@
+"""What is wrong with a graph is found, where it arose and by which path it spread."""
+
+import math
+import random
+
+import pytest
+
+from tinygrad_edu import Value, diagnose, dot
+from tinygrad_edu.losses import half_squared_error
+from tinygrad_edu.nn import MLP
+from tinygrad_edu.three_layer import worked_example
+
+
+def test_a_healthy_graph():
+    example = worked_example()
+    found = diagnose(example["E_total"], [example[f"w{i}"] for i in range(1, 9)])
+    assert not found
+    assert str(found) == "Nothing unusual was found."
+    assert found.origin is None
+
+
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
+def test_the_origin_and_the_path_from_a_planted_number(bad):
+    rng = random.Random(5)
+    for _ in range(30):
+        values = [Value(rng.uniform(0.5, 2), f"x{i}") for i in range(4)]
+        for i in range(20):
+            x, y = rng.choice(values), rng.choice(values)
+            made = rng.choice([x + y, x * y, x - y])
+            made.label = f"t{i}"
+            values.append(made)
+        total = dot(values, [1.0] * len(values))
+        planted = rng.choice(values[:4])
+        planted.data = bad
+        total.forward()
+        found = diagnose(total)
+        assert found.origin is planted
+        assert found.path[0] is planted
+        assert found.path[-1] is total
+        for before, after in zip(found.path, found.path[1:], strict=False):
+            assert before in after.args
+            assert not math.isfinite(after.data)
+        assert f"{planted.label} = " in found.findings[0]
+
+
+def test_infinity_that_arises_inside():
+    x = Value(math.inf, "x")
+    y = x * 0.0
+    y.label = "y"
+    found = diagnose(y + 1)
+    assert found.origin is x
+    assert "From there it spread: x → y → y + 1." in found.findings
+
+
+def test_dead_relus_are_counted_over_all_examples():
+    model = MLP(2, [4, 1], seed=1)
+    for number, neuron in enumerate(model.layers[0].neurons):
+        for weight in neuron.w:
+            weight.data = 1.0
+        neuron.b.data = -100.0 if number < 3 else 0.0  # three are off, the last for one example only
+    loss = half_squared_error([model([1.0, 1.0]), model([-1.0, -1.0])], [0.0, 1.0])
+    assert (
+        "3 of 4 ReLUs of layer 1 are off: nothing flows back through them." in diagnose(loss, model).findings
+    )
+
+
+def test_saturated_sigmoids():
+    x = Value(40.0, "x")
+    assert diagnose(x.sigmoid()).findings == ["1 of 1 sigmoids are saturated: little flows back."]
+
+
+def test_parameters_that_are_not_used():
+    model = MLP(2, [2, 1], seed=1)
+    loss = model([1.0, 2.0]) ** 2
+    spare = Value(1.0, "spare")
+    found = diagnose(loss, [*model.parameters(), spare])
+    assert found.findings[-1] == "The root does not depend on 1 of 10 parameters: spare."
+    constant = Value(math.tanh(model([1.0, 2.0]).data))
+    assert "depends on none of the parameters" in diagnose(constant, model).findings[0]
+
+
+def test_targets_of_another_scale():
+    model = MLP(2, [2, 1], "tanh", seed=1)
+    loss = half_squared_error(model([1.0, 2.0]), 4.5e10)
+    assert "The target 45000000000 is far from the output out_o1" in str(diagnose(loss, model))
+
+
+def test_an_infinite_local_derivative():
+    x = Value(0.0, "x")
+    assert diagnose(x.sqrt()).findings == ["sqrt(x) has an infinite local derivative at x = 0."]
+
+
+def test_what_is_no_value():
+    with pytest.raises(TypeError, match="takes Values, not float"):
+        diagnose(1.0)
