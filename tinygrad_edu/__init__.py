@@ -16,6 +16,7 @@ Every operation of the table is a function here, and so is one that you declare 
 
 import builtins
 
+from tinygrad_edu._common import __version__ as __version__
 from tinygrad_edu.engine.checking import Check, check_gradient
 from tinygrad_edu.engine.declare import rule
 from tinygrad_edu.engine.derivatives import derivative, hessian, hessian_vector_product, jacobian, jvp, vjp
@@ -32,8 +33,6 @@ from tinygrad_edu.see.draw.animate import Animation, animate
 from tinygrad_edu.see.explain import Explanation, Explanations, explain
 from tinygrad_edu.see.explore import Explorer, explore
 from tinygrad_edu.three_layer import worked_example
-
-__version__ = "0.1.0"
 
 # What `from tinygrad_edu import *` gives: it must not replace Python's own abs, max, pow, sum, ….
 __all__ = [

@@ -246,7 +246,7 @@ class _Measure:
         except DomainError as error:
             raise DivergedError(_undefined(error, model)) from None
         if not math.isfinite(average.data):
-            first = f"the first Value that is not finite is {_first_bad(average)}"
+            first = f"the first Value that is not finite is {_first_bad(average, model)}"
             raise DivergedError(f"the loss is {average.data}; {first}: {ADVICE}")
         return average, outputs
 
@@ -270,18 +270,14 @@ def _undefined(error: DomainError, model: Module) -> str:
     return f"{error}{origin}{advice}"
 
 
-def _first_bad(loss: Value) -> str:
-    """Return the first Value that is not finite: its name, or its operation and a name that it led to."""
-    first, *others = (value for value in topological_order(loss) if not math.isfinite(value.data))
-    if first.label:
-        return f"{first.label} = {first.data}"
-    after = {first}
-    for value in others:
-        if after.intersection(value.args):
-            after.add(value)
-    name = next((f", on the path to {value.label}" for value in others if value in after and value.label), "")
-    what = f"a result of {first.op.name}" if first.op else "an unnamed number"
-    return f"{what} = {first.data}{name}"
+def _first_bad(loss: Value, model: Module) -> str:
+    """Return the name and the number of the first Value that is not finite.
+
+    It is a leaf: operations on finite numbers give finite ones, or raise an error.
+    """
+    first = next(value for value in topological_order(loss) if not math.isfinite(value.data))
+    names = {parameter: name for name, parameter in model.named_parameters().items()}
+    return f"{first.label or names.get(first, 'a number without a name')} = {first.data}"
 
 
 def _progress_bar(total: int, done: int, progress: bool) -> Any:

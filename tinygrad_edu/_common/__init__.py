@@ -1,1 +1,3 @@
-"""What every room uses: text in one line, names that come near, checks of numbers, files written atomically."""
+"""What every room of the house uses: text, names, checks and files."""
+
+__version__ = "0.1.0"

@@ -5,6 +5,15 @@ from typing import TypeVar
 
 Entry = TypeVar("Entry")
 
+SYNONYMS = {
+    "arccos": "acos", "arcosh": "acosh", "arcsin": "asin", "arctan": "atan", "arsinh": "asinh", "artanh": "atanh",
+    "average": "mean", "clamp": "clip", "ln": "log", "logistic": "sigmoid", "product": "prod", "sgn": "sign",
+    "swish": "silu", "heaviside": "step", "identity": "linear",
+    "cross_entropy": "categorical_cross_entropy", "mse": "mean_squared_error", "bce": "binary_cross_entropy",
+    "gradient_descent": "sgd", "momentum": "sgd",
+}  # fmt: skip
+"""Other names in use, which look too different for the comparison of letters."""
+
 
 class UnknownNameError(KeyError):
     """A name is not known; the message suggests the nearest known names.
@@ -28,8 +37,11 @@ class UnknownNameError(KeyError):
         """Up to three known names that look like the unknown one, the most similar first."""
         import difflib  # only needed once something went wrong
 
+        lowered = self.name.lower()
+        if SYNONYMS.get(lowered) in self.known:
+            return [SYNONYMS[lowered]]
         matches = difflib.get_close_matches(
-            self.name.lower(), {name.lower(): None for name in self.known}, n=3, cutoff=0.4
+            lowered, {name.lower(): None for name in self.known}, n=3, cutoff=0.4
         )
         return [name for match in matches for name in self.known if name.lower() == match][:3]
 

@@ -1,11 +1,10 @@
 """An expression that a user typed, as Values: ``sigmoid(w*x + b)``.
 
 The text is never given to Python. It is read here, by precedence climbing (Richards and Whitby-Strevens,
-1979): an operator takes what stands to its right as far as that holds together more strongly than the
-operator itself. Operators, functions and their binding strengths are those of the table of operations;
-what the table cannot do, an expression cannot do.
+1979): an operator takes as its right operand everything of higher precedence. Operators and functions
+are those of the table of operations, and a user's own; their precedence is that of their written forms.
 
-Python's notation is read as Python reads it, and so is what this library prints: ``·  ×  −  ^  x²  ½``.
+Python's notation has Python's meaning. What this library prints is read too: ``·  ×  −  ^  x²  ½  x₁``.
 """
 
 import math
@@ -14,37 +13,41 @@ from collections.abc import Callable, Mapping
 from keyword import iskeyword
 from typing import Any, NamedTuple, NoReturn, SupportsFloat, TypeVar
 
-from tinygrad_edu import ops
 from tinygrad_edu._common.names import UnknownNameError
-from tinygrad_edu.engine.op import TABLE, Family, Op, Reduction
-from tinygrad_edu.see.term import POWER, SUM
+from tinygrad_edu.engine.op import TABLE, Op
+from tinygrad_edu.engine.rules import add, div, mul, neg, pow, power, sub
 from tinygrad_edu.engine.value import Value
+from tinygrad_edu.program.forms import POWER, SUM, precedence
 
 LONGEST = 10_000  # characters
 DEEPEST = 60  # brackets, signs and powers inside each other: five nested calls each, of Python's 1,000
 
-OPERATORS = {"+": ops.add, "-": ops.sub, "*": ops.mul, "/": ops.div, "**": ops.pow}
+OPERATORS = {"+": add, "-": sub, "*": mul, "/": div, "**": pow}
 PRINTED = {"−": "-", "·": "*", "×": "*", "^": "**"}
-DIGITS = {superscript: digit for digit, superscript in ops.SUPERSCRIPT.items()}
+CONSTANTS = {"e": math.e, "pi": math.pi, "π": math.pi}
+"""Names that are numbers, unless the text or ``at`` gives them another."""
+SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 TOKEN = re.compile(
     r"""\s*(?: (?P<number> (?: [0-9]+ \.? [0-9]* | \.[0-9]+ ) (?: [eE] [+-]? [0-9]+ )? | ½ )
              | (?P<exponent> ⁻? [⁰¹²³⁴⁵⁶⁷⁸⁹]+ )
-             | (?P<name> [^\W\d½⁰¹²³⁴⁵⁶⁷⁸⁹] [^\W½⁰¹²³⁴⁵⁶⁷⁸⁹]* )
+             | (?P<name> [^\W\d½⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉] [^\W½⁰¹²³⁴⁵⁶⁷⁸⁹]* )
              | (?P<sign> \*\* | =(?!=) | [-−+*·×/^(),;\[\]] )
              | (?P<unknown> == | . )
              | (?P<end> ) )""",
     re.VERBOSE | re.DOTALL,
 )
 
-Number = Value | float  # a float is what numbers alone come to, such as the exponent of x**(1/2)
+Number = Value | float  # a float is the result of plain numbers alone, such as the exponent of x**(1/2)
 Item = TypeVar("Item")
 
 
 class ExpressionError(ValueError):
-    """A text is no expression, or one without a value; the message says what is wrong, and where.
+    """A text is not an expression, or has no value; the message says what is wrong, and where.
 
-    Attributes:
-        column: the position in the text, counted from 1; None for what is missing from all of it.
+    Args:
+        problem: what is wrong.
+        column: the position in the text, counted from 1; None if the problem has no position.
     """
 
     def __init__(self, problem: str, column: int | None = None) -> None:
@@ -60,19 +63,22 @@ def parse(text: str, at: Mapping[str, SupportsFloat]) -> Value:
     separated by ``;`` may use the results before them; the last one is returned.
 
     Args:
-        text: numbers, names, ``+ - * / **``, brackets, and the table's functions, those over lists as in
-            ``sum([a, b])``. An exponent computed from numbers alone is a constant: ``x**3`` has one edge.
+        text: numbers, names, ``+ - * / **``, brackets, and functions of the table, with their parameters
+            as in ``clip(x, -1, 1)`` and lists as in ``max([a, b])``. ``e`` and ``pi`` are numbers. An
+            exponent computed from numbers alone is a constant: ``x**3`` has one edge.
         at: the numbers for the names that the expression does not compute.
 
     Raises:
         ExpressionError: if the text is anything else, a name has no number or a number no name, or an
             operation has no value there.
-        TypeError: if a number in ``at`` is none.
+        TypeError: if something in ``at`` is not a number.
 
     >>> parse("net = w*x + b; y = sigmoid(net)", {"w": 0.5, "x": 2, "b": -1})
     Value(data=0.5, grad=0.0, label='y')
     >>> parse("½(target − out)²", {"target": 1, "out": 0.5}).data
     0.125
+    >>> parse("leaky_relu(-x₁, 0.2)", {"x₁": 3}).data
+    -0.6000000000000001
     >>> parse("2*tahn(w)", {"w": 0.5})
     Traceback (most recent call last):
     tinygrad_edu.commands.expression.ExpressionError: column 3: there is no function 'tahn': did you mean tan or tanh?
@@ -104,6 +110,8 @@ def parse_numbers(text: str) -> dict[str, float]:
         name = reader.name(numbers)
         reader.expect("=")
         sign = -1.0 if reader.accept("-") else 1.0
+        if sign > 0:
+            reader.accept("+")
         numbers[name] = sign * reader.take("number").number()
     reader.expect("", "',' or the end")
     return numbers
@@ -121,12 +129,12 @@ class _Token(NamedTuple):
         self.fail(f"expected {wanted}, not {repr(self.text) if self.text else 'the end'}")
 
     def number(self) -> float:
-        number = 0.5 if self.text == "½" else float(self.text.translate(DIGITS))
+        number = 0.5 if self.text == "½" else float(self.text.translate(SUPERSCRIPTS))
         return number if math.isfinite(number) else self.fail(f"{self.text} is too large for a float")
 
-    def apply(self, operation: Op | Family, *arguments: Any) -> Number:
+    def apply(self, op: Op, *arguments: Any) -> Number:
         try:
-            result: Number = operation(*arguments)
+            result: Number = op(*arguments)
         except (TypeError, ValueError) as error:  # a wrong number of arguments, or outside the domain
             self.fail(error)
         return result
@@ -141,12 +149,16 @@ def _tokens(text: str) -> list[_Token]:
         token = _Token(kind, PRINTED.get(match[kind], match[kind]), match.start(kind) + 1)
         if kind == "unknown":
             token.fail(f"{token.text!r} has no meaning in an expression")
-        # What Python would not take as a name, or keeps for itself
-        name = token.text if kind == "name" else "name"
-        if not name.isidentifier() or iskeyword(name) or name.startswith("__"):
-            token.fail(f"{name!r} cannot be a name")
+        if kind == "name" and not _is_name(token.text):
+            token.fail(f"{token.text!r} cannot be a name")
         tokens.append(token)
     return tokens
+
+
+def _is_name(text: str) -> bool:
+    """Return whether Python would accept it as a name, with digits in place of subscripts."""
+    plain = text.translate(SUBSCRIPTS)
+    return plain.isidentifier() and not iskeyword(plain) and not plain.startswith("__")
 
 
 class _Reader:
@@ -157,7 +169,7 @@ class _Reader:
         self.place = 0
         self.depth = 0
         self.at = at
-        self.values: dict[str, Value] = {}  # those with a name, as far as the text was read
+        self.values: dict[str, Value] = {}  # those with a name, so far
 
     @property
     def token(self) -> _Token:
@@ -204,43 +216,48 @@ class _Reader:
             self.values[label] = value
         return value
 
-    def expression(self, weakest: int = SUM) -> Number:
-        """Read operands and operators as long as the operators bind as strongly as ``weakest``."""
+    def expression(self, least: int = SUM) -> Number:
+        """Read operands and operators, as long as the precedence of these is at least ``least``."""
         self.depth += 1
         if self.depth > DEEPEST:
             self.token.fail(f"nested more than {DEEPEST} levels deep")
         left = self.operand()
-        while (operator := OPERATORS.get(self.token.text)) and operator.binding >= weakest:
+        while (op := OPERATORS.get(self.token.text)) and precedence(op) >= least:
             token = self.take("sign")
             # a - b - c is (a - b) - c, but a ** b ** c is a ** (b ** c)
-            right = self.expression(operator.binding + (operator is not ops.pow))
-            left = token.apply(operator, left, right)
+            right = self.expression(precedence(op) + (op is not pow))
+            is_constant = op is pow and not isinstance(right, Value)
+            left = token.apply(power if is_constant else op, left, right)
         self.depth -= 1
         return left
 
     def operand(self) -> Number:
         token = self.token
         if self.accept("-"):
-            return token.apply(ops.neg, self.expression(POWER))  # -x² is -(x²)
+            return token.apply(neg, self.expression(POWER))  # -x² is -(x²)
+        if self.accept("+"):
+            return self.expression(POWER)
         if self.accept("("):
             result = self.expression()
             self.expect(")")
         elif token.kind == "number":
             result = self.take("number").number()
             if token.text == "½" and (self.token.kind == "name" or self.token.text == "("):
-                return token.apply(ops.mul, result, self.expression(POWER))  # ½(a − b)²
+                return token.apply(mul, result, self.expression(POWER))  # ½(a − b)²
         elif token.kind == "name":
             result = self.call() if self.is_before("(") else self.variable()
         else:
             token.unexpected("a number, a name or '('")
         if self.token.kind == "exponent":
             exponent = self.take("exponent")
-            result = exponent.apply(ops.power, result, exponent.number())
+            result = exponent.apply(power, result, exponent.number())
         return result
 
-    def variable(self) -> Value:
+    def variable(self) -> Number:
         token, name = self.token, self.name(taken={})
         if name not in self.values:
+            if name in CONSTANTS and name not in self.at:
+                return CONSTANTS[name]
             if name not in self.at:
                 near = UnknownNameError("Value called", name, {**self.at, **self.values}).nearest
                 hint = f" (did you mean {near[0]}?)" if near else ""
@@ -250,20 +267,17 @@ class _Reader:
 
     def call(self) -> Number:
         token = self.take("name")
-        function = TABLE.get(token.text) or token.fail(UnknownNameError("function", token.text, TABLE))
+        op = TABLE.get(token.text) or token.fail(UnknownNameError("function", token.text, TABLE))
         self.expect("(")
         arguments = self.listed(")", self.argument)
-        types = [type(argument) for argument in arguments]
-        if isinstance(function, Reduction):
-            if list not in types:
-                arguments = [arguments]  # logsumexp(a, b), as formulas print it
-            elif {*types} != {list}:
-                token.fail(f"{token.text} takes lists only")
-        elif list in types:
+        lists = [isinstance(argument, list) for argument in arguments]
+        if op.over_lists and not any(lists):
+            arguments = [arguments]  # max(a, b), as formulas print it
+        elif op.over_lists and not all(lists):
+            token.fail(f"{token.text} takes lists only")
+        elif any(lists) and not op.over_lists:
             token.fail(f"{token.text} takes no list")
-        elif isinstance(function, Family) and (len(types) > 2 or Value in types[1:]):
-            token.fail(f"{token.text} takes one argument and a plain number, as in {token.text}(x, 2)")
-        return token.apply(function, *arguments)
+        return token.apply(op, *arguments)
 
     def argument(self) -> Any:
         return self.listed("]", self.expression) if self.accept("[") else self.expression()

@@ -1,0 +1,108 @@
+"""``explain``, ``draw`` and ``animate``: the graph of the worked example, or of a typed expression."""
+
+import argparse
+from typing import Any
+
+from tinygrad_edu._common.names import look_up
+from tinygrad_edu.commands.expression import parse, parse_numbers
+from tinygrad_edu.engine.value import Value, topological_order
+from tinygrad_edu.see.draw import draw
+from tinygrad_edu.see.draw.animate import animate
+from tinygrad_edu.see.explain import explain
+from tinygrad_edu.see.graph import DETAILS
+from tinygrad_edu.three_layer import worked_example
+
+
+def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> None:
+    """Add the commands ``explain``, ``draw`` and ``animate`` to a parser.
+
+    Args:
+        commands: what ``ArgumentParser.add_subparsers`` returned.
+        parser_class: the class of its parsers.
+    """
+    subject = parser_class(add_help=False)
+    add = subject.add_argument
+    add("--expression", metavar="TEXT", help="in place of the worked example, as in 'tanh(w*x + b)'")
+    add("--at", metavar="NUMBERS", default="", help="numbers for the names, as in w=0.5,x=2,b=0.1")
+    add("--detail", choices=DETAILS, help="how fine: from every operation to whole layers")
+
+    command = commands.add_parser("explain", parents=[subject], help="write out the chain rule for one name")
+    add = command.add_argument
+    add("name", metavar="NAME", help="the name to differentiate with respect to, such as w5")
+    add("--format", choices=["text", "latex", "markdown", "mathml"], default="text", help="(text)")
+    add("--learning-rate", type=float, metavar="ETA", help="show the update as well")
+    command.set_defaults(run=run_explain)
+
+    command = commands.add_parser("draw", parents=[subject], help="draw the graph, and the paths from names")
+    add = command.add_argument
+    add("names", metavar="NAME", nargs="*", help="highlight the paths from these names to the result")
+    add("--output", metavar="FILE", default="graph.svg", help="the picture (graph.svg)")
+    add("--legend", action="store_true", help="say what colours and widths mean")
+    add("--rankdir", choices=["LR", "TB"], default="LR", help="left to right, or top to bottom (LR)")
+    command.set_defaults(run=run_draw)
+
+    command = commands.add_parser("animate", parents=[subject], help="show both passes step by step")
+    add = command.add_argument
+    add("name", metavar="NAME", nargs="?", help="follow the gradient of this name only")
+    add("--output", metavar="FILE", default="animation.svg", help="an .svg or .gif (animation.svg)")
+    add("--seconds", type=float, default=1.2, help="how long a step is shown (1.2)")
+    command.set_defaults(run=run_animate)
+
+
+def run_explain(options: argparse.Namespace) -> None:
+    """Print the explanation of one derivative."""
+    root, names = _subject(options)
+    wrt = _value(options.name, names)
+    explanation = explain(root, wrt, detail=options.detail, learning_rate=options.learning_rate)
+    print(explanation if options.format == "text" else getattr(explanation, options.format))
+
+
+def run_draw(options: argparse.Namespace) -> None:
+    """Write a picture, and print its path."""
+    root, names = _subject(options)
+    wrt = [_value(name, names) for name in options.names]
+    drawing = draw(root, wrt, detail=options.detail, rankdir=options.rankdir, legend=options.legend)
+    print(f"The picture of {root.label}: {drawing.save(options.output)}")
+
+
+def run_animate(options: argparse.Namespace) -> None:
+    """Write an animation, and print its path."""
+    root, names = _subject(options)
+    wrt = _value(options.name, names) if options.name else None
+    animation = animate(root, wrt, detail=options.detail, seconds=options.seconds)
+    saved = animation.save(options.output)
+    print(f"The passes over the graph of {root.label} in {len(animation.steps)} steps: {saved}")
+
+
+def _subject(options: argparse.Namespace) -> tuple[Value, dict[str, Value]]:
+    """Return the root that a command is about, after its backward pass, and the Values by name."""
+    numbers = numbers_at(options.at)
+    if options.expression is None:
+        example = worked_example(**numbers)
+        root, names = example["E_total"], dict(example)
+    else:
+        root = parse(options.expression, numbers)
+        names = {value.label: value for value in topological_order(root) if value.label}
+        if not root.label:
+            root.label = "y" if "y" not in names else "result"
+        names[root.label] = root
+    root.backward()
+    return root, names
+
+
+def numbers_at(text: str) -> dict[str, float]:
+    """Return the numbers that the option ``--at`` gives, none if it is empty.
+
+    Raises:
+        ValueError: if the text is anything but ``name=number`` and commas.
+    """
+    try:
+        return parse_numbers(text) if text else {}
+    except ValueError as error:
+        raise ValueError(f"--at, {error}") from None
+
+
+def _value(name: str, names: dict[str, Value]) -> Value:
+    value = look_up("Value named", name, names)
+    value.label = name  # E_o1 and E_o2 have none until one asks for them
+    return value
