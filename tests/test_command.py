@@ -9,7 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 import tinygrad_edu
-from tinygrad_edu import explain
+from tinygrad_edu import explain, worked_example
+from tinygrad_edu.commands import example as example_command
+from tinygrad_edu.commands import main
 
 
 def run(*arguments: str, cwd, **environment: str) -> subprocess.CompletedProcess:
@@ -73,8 +75,10 @@ def test_a_mistake_gets_one_line_and_no_file(tmp_path, arguments, message):
 
 @pytest.mark.parametrize("detail", ["ops", "named", "neuron", "layer"])
 @pytest.mark.parametrize("wrt", ["w1", "w5", "b1", "b2"])
-def test_nothing_is_wider_than_a_terminal(tmp_path, wrt, detail):
-    printed = run("--wrt", wrt, "--detail", detail, cwd=tmp_path).stdout
+def test_nothing_is_wider_than_a_terminal(tmp_path, monkeypatch, capsys, wrt, detail):
+    monkeypatch.setattr(example_command, "STEPS", 2)
+    assert main(["--wrt", wrt, "--detail", detail, "--output", str(tmp_path / "a.dot")]) == 0
+    printed = capsys.readouterr().out.partition("\nThe picture")[0]
     assert max(map(len, printed.splitlines())) <= 80
     assert f"\nBackward pass, to {wrt}:\n" in printed
     assert ("One step of gradient descent" in printed) == wrt.startswith("w")  # the biases are not trained
@@ -96,7 +100,7 @@ def test_no_place_to_print_to_is_no_traceback(tmp_path):
 
 
 def test_version(tmp_path):
-    engine = "compiled" if tinygrad_edu.COMPILED else "interpreted"
+    engine = "C engine" if tinygrad_edu.COMPILED else "Python engine"
     assert run("--version", cwd=tmp_path).stdout == f"tinygrad_edu {tinygrad_edu.__version__} ({engine})\n"
 
 
@@ -116,7 +120,16 @@ def test_explain(tmp_path, example):
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"{explain(example['E_total'], example['w1'], learning_rate=0.5)}\n"
     latex = run("explain", "b1", "--format", "latex", "--detail", "layer", cwd=tmp_path)
-    assert latex.stdout == f"{explain(example['E_total'], example['b1'], 'layer').latex}\n"
+    assert latex.stdout == f"{explain(example['E_total'], example['b1'], detail='layer').latex}\n"
+
+
+def test_the_worked_example_with_own_numbers(tmp_path):
+    result = run("explain", "w1", "--at", "w1=0.9,i1=+0.2", cwd=tmp_path)
+    own = worked_example(w1=0.9, i1=0.2)
+    own["E_total"].backward()
+    assert result.stdout == f"{explain(own['E_total'], own['w1'])}\n"
+    assert run("draw", "w1", "--at", "w1=0.9", "--output", "own.dot", cwd=tmp_path).returncode == 0
+    assert "0.9" in (tmp_path / "own.dot").read_text(encoding="utf-8")
 
 
 def test_explain_an_expression(tmp_path):
@@ -147,7 +160,11 @@ def test_draw(tmp_path):
         ),
         (["explain", "w", "--expression", "w.__class__", "--at", "w=1"], "column 2"),
         (["explain", "w", "--expression", "log(w)", "--at", "w=-1"], "log needs a positive argument"),
-        (["explain", "w", "--at", "w=1"], "--at gives the numbers of an --expression"),
+        (["explain", "w1", "--at", "w11=1"], "no leaf in the worked example called 'w11': did you mean w1"),
+        (["explain", "w1", "--at", "net_h1=1"], "no leaf in the worked example called 'net_h1'"),
+        (["explain", "w1", "--at", "w1"], "--at, column 3: expected '='"),
+        (["explain", "w", "--expression", "ln(w)", "--at", "w=1"], "no function 'ln': did you mean log?"),
+        (["explain", "x", "--expression", "sqrt(x)", "--at", "x=0"], "its slope there is infinite"),
         (["draw", "q", "--expression", "w*x", "--at", "w=1,x=2"], "there is no Value named 'q'"),
         (["explain", "w", "--expression", "w", "--at", "w=nan"], "--at, column 3"),
         (["explain", "w5", "--learning-rate", "nan"], "learning_rate=nan: it must be a finite number"),

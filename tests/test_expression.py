@@ -8,11 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import tinygrad_edu
-from tinygrad_edu import Value, expression, topological_order
+from tinygrad_edu import Value, topological_order
+from tinygrad_edu.commands import expression
 from tinygrad_edu.commands.expression import DEEPEST, LONGEST, ExpressionError, parse, parse_numbers
+from tinygrad_edu.engine.errors import DomainError
+from tinygrad_edu.engine.op import TABLE, Op, declare
 from tinygrad_edu.see.notation import formula
-from tinygrad_edu.engine.op import Reduction, operations
 
 AT = {"w": 0.4, "x": 1.3, "b": -0.1}
 FUNCTIONS = {
@@ -26,14 +27,19 @@ FUNCTIONS = {
     "maximum": max,
     "minimum": min,
     "sum": sum,
+    "max": max,
     "dot": lambda xs, ys: sum(x * y for x, y in zip(xs, ys, strict=True)),
+    "leaky_relu": lambda x, slope: x if x > 0 else slope * x,
+    "clip": lambda x, low, high: min(max(x, low), high),
+    "e": math.e,
+    "pi": math.pi,
 }
 
 
 def random_expression(rng: random.Random, depth: int) -> str:
     """Text in Python's notation, with and without brackets and spaces."""
     if depth == 0:
-        return rng.choice([*AT, *AT, "2.0", "0.5", "3.", ".25", "1e-1"])
+        return rng.choice([*AT, *AT, *AT, "2.0", "0.5", "3.", ".25", "1e-1", "e", "pi"])
     one, two, three, four = (random_expression(rng, rng.randrange(depth)) for _ in range(4))
     operator = rng.choice(["+", "-", "*", "/", "**", " + ", " - ", " * ", " / ", " ** "])
     unary = rng.choice(["sin", "tanh", "exp", "log", "abs", "sigmoid", "relu"])
@@ -44,6 +50,10 @@ def random_expression(rng: random.Random, depth: int) -> str:
             f"{one}{operator}{two}",
             f"({one}{operator}{two})",
             f"-{one}",
+            f"+{one}",
+            f"max([{one}, {two}, {three}])",
+            f"leaky_relu({one}, 0.2)",
+            f"clip({one}, -1, .5)",
             f"({one})**{rng.choice([2, 3, -1, '-2'])}",
             f"{unary}({one})",
             f"{rng.choice(['maximum', 'minimum'])}({one}, {two})",
@@ -70,6 +80,15 @@ def attempt(function, *arguments):
         return error
 
 
+def has_slopes(root: Value) -> bool:
+    """Whether a backward pass is possible; of sqrt at 0, it is not."""
+    try:
+        root.backward()
+    except DomainError:
+        return False
+    return True
+
+
 def leaves_of(root: Value) -> dict[str, Value]:
     return {value.label: value for value in topological_order(root) if value.op is None and value.label}
 
@@ -77,15 +96,14 @@ def leaves_of(root: Value) -> dict[str, Value]:
 def test_random_expressions_equal_pythons_own_evaluation():
     rng = random.Random(3)
     compared = 0
-    functions = {name: getattr(tinygrad_edu, name) for name in FUNCTIONS}
+    functions = {name: TABLE.get(name, known) for name, known in FUNCTIONS.items()}
     for _ in range(1500):
         text = random_expression(rng, 4)
         used = {name: AT[name] for name in AT if re.search(rf"\b{name}\b", text)}
         expected = outcome(lambda: eval(text, FUNCTIONS | used))  # noqa: B023
         value = attempt(parse, text, used)
         if isinstance(value, ExpressionError):
-            # The engine asks for more than Python where a slope would not exist.
-            assert expected is None or re.search("slope there is infinite|positive base", str(value)), text
+            assert expected is None, text
             assert value.column
             continue
         assert expected is not None, text
@@ -94,8 +112,7 @@ def test_random_expressions_equal_pythons_own_evaluation():
         # Python's grammar once more, now with the engine's Values for names: the same graph is recorded.
         leaves = {name: Value(number, name) for name, number in used.items()}
         recorded = outcome(lambda: eval(text, functions | leaves))  # noqa: B023
-        if isinstance(recorded, Value):
-            recorded.backward()
+        if isinstance(recorded, Value) and has_slopes(recorded):
             value.backward()
             assert {name: leaf.grad for name, leaf in leaves_of(value).items()} == pytest.approx(
                 {name: leaf.grad for name, leaf in leaves.items()}, rel=1e-9, nan_ok=True
@@ -104,23 +121,18 @@ def test_random_expressions_equal_pythons_own_evaluation():
     assert compared > 1000
 
 
-def names_for(op) -> dict[str, float]:
-    return {f"x{i}": number for i, number in enumerate(op.samples[0])}
-
-
-@pytest.mark.parametrize("op", operations(), ids=repr)
-def test_every_operation_can_be_typed_as_it_is_called_and_as_it_is_printed(op):
-    at = names_for(op)
+@pytest.mark.parametrize("op", list(TABLE.values()), ids=repr)
+def test_every_operation_can_be_typed_as_it_is_called_and_as_it_is_printed(op: Op) -> None:
+    first = 1.4 if op.name == "acosh" else 0.4
+    count = 3 * op.arity if op.over_lists else op.arity
+    at = {f"x{i}": first + 0.1 * i for i in range(count)}
+    parameters = [-0.5, 0.75][: len(op.takes)]
     leaves = [Value(number, name) for name, number in at.items()]
+    if op.takes:
+        op = op.of(*parameters)
     expected = Value._record(op, tuple(leaves))
-    half = len(leaves) // 2
-    arguments = ", ".join(at)
-    if isinstance(op, Reduction):
-        lists = [[*at]] if op.name != "dot" else [[*at][:half], [*at][half:]]
-        arguments = ", ".join(f"[{', '.join(names)}]" for names in lists)
-    elif op.parameter is not None:
-        arguments += f", {op.parameter!r}"
-    called = parse(f"{op.name}({arguments})", at)
+    names = [f"[{', '.join(row)}]" for row in op.lists(tuple(at))] if op.over_lists else [*at]
+    called = parse(f"{op.name}({', '.join([*names, *map(str, parameters)])})", at)
     assert (called.data, called.op, called.slopes) == (expected.data, op, expected.slopes)
 
     printed = parse(str(formula(expected)), at)
@@ -129,6 +141,14 @@ def test_every_operation_can_be_typed_as_it_is_called_and_as_it_is_printed(op):
     assert printed.data == pytest.approx(expected.data, rel=1e-15)
     gradients = {name: leaf.grad for name, leaf in leaves_of(printed).items()}
     assert gradients == pytest.approx({leaf.label: leaf.grad for leaf in leaves}, rel=1e-15)
+
+
+def test_an_operation_of_ones_own_can_be_typed() -> None:
+    declare(Op("triple_of_mine", lambda x: 3.0 * x, lambda z, x: (3.0,)))
+    try:
+        assert parse("triple_of_mine(x) + 1", {"x": 2}).data == 7
+    finally:
+        del TABLE["triple_of_mine"]
 
 
 def test_the_worked_example_can_be_typed():
@@ -169,7 +189,6 @@ def test_a_number_can_be_named_in_the_text():
     ("text", "data", "slope"),
     [
         ("x**3", -8, 12),
-        ("pow(x, 3)", -8, 12),
         ("x^3", -8, 12),
         ("x³", -8, 12),
         ("x**-2", 0.25, 0.25),
@@ -203,6 +222,22 @@ def test_a_constant_exponent_is_no_edge(text, data, slope):
         ("leaky_relu(-x, 0.5)", -1.5),
         ("leaky_relu(-x)", -0.03),
         ("η = 2; Δ_1 = η·3", 6.0),
+        ("x₁ = 2; x₁² + x", 7.0),
+        ("+x", 3.0),
+        ("-+-x", 3.0),
+        ("2 - +x²", -7.0),
+        ("e**x", math.e**3),
+        ("sin(pi/2)·x", 3.0),
+        ("cos(2π)".replace("2π", "2·π"), 1.0),
+        ("e = 2; e·x", 6.0),
+        ("max([1, x, 2])", 3.0),
+        ("max(1, x, 2)", 3.0),
+        ("min([x, 2])", 2.0),
+        ("clip(x, -1, 2)", 2.0),
+        ("elu(-x, 2)", 2 * math.expm1(-3)),
+        ("elu(-x)", math.expm1(-3)),
+        ("where(x, 5, 1/x)", 5.0),
+        ("sqrt(x - x)", 0.0),
         ("\tx\n+\u00a0x ", 6.0),
     ],
 )
@@ -245,7 +280,14 @@ REFUSED = [
     ("x % b", 3, "'%'"),
     ("x @ b", 3, "'@'"),
     ("~x", 1, "'~'"),
-    ("+x", 1, "'+'"),
+    ("+", 2, "not the end"),
+    ("₁x", 1, "'₁'"),
+    ("x₁y₂", 1, "x₁y₂ has no value"),
+    ("ln(x)", 1, "did you mean log?"),
+    ("arctan(x)", 1, "did you mean atan?"),
+    ("max([x], b)", 1, "lists only"),
+    ("clip(x)", 1, "clip takes 1 argument and low and high"),
+    ("leaky_relu(x, b)", 1, "negative_slope of leaky_relu is a plain number"),
     ("x # b", 3, "'#'"),
     ("x \\\n + b", 3, r"'\\'"),
     ("x\0", 2, r"'\x00'"),
@@ -274,9 +316,9 @@ REFUSED = [
     ("sum([x], [b])", 1, "1 list"),
     ("sum([[x]])", 6, "'['"),
     ("dot([x], [x, b])", 1, "not 1 and 2"),
-    ("power(x)", 1, "two arguments"),
+    ("power(x)", 1, "power takes 1 argument and n, not 1"),
     ("power(x, b)", 1, "plain number"),
-    ("power(x, 1, 2)", 1, "plain number"),
+    ("power(x, 1, 2)", 1, "power takes 1 argument and n, not 3"),
     ("logsumexp([])", 1, "empty list"),
     ("x = 2", 1, "x has a value already"),
     ("y = 2; y = 3", 8, "y has a value already"),
@@ -296,7 +338,6 @@ REFUSED = [
     ("x*log(b)", 3, "log needs a positive argument"),
     ("b**0.5", 2, "a negative number has whole powers only"),
     ("b**x", 2, "positive base"),
-    ("sqrt(x - x)", 1, "slope"),
     ("x" * (LONGEST + 1), LONGEST + 1, "longer than 10,000"),
     ("(" * 1_000_000, LONGEST + 1, "longer than 10,000"),
     ("(" * 5000, DEEPEST + 1, "nested"),
@@ -337,15 +378,22 @@ def test_the_nearest_name_is_suggested():
 def test_values_that_are_not_finite_are_computed_with():
     assert parse("x*2", {"x": math.inf}).data == math.inf
     assert math.isnan(parse("relu(x)", {"x": math.nan}).data)
-    with pytest.raises(ExpressionError, match="sin needs a finite argument"):
-        parse("sin(x)", {"x": math.inf})
+    assert math.isnan(parse("sin(x)", {"x": math.inf}).data)
     with pytest.raises(TypeError, match=r"float\('3'\)"):
         parse("x", {"x": "3"})
 
 
+def test_e_and_pi_may_be_given_other_numbers():
+    value = parse("e*pi", {"e": 2})
+    value.backward()
+    assert (value.data, leaves_of(value)["e"].grad) == (2 * math.pi, math.pi)
+    with pytest.raises(ExpressionError, match="e has a value already"):
+        parse("e = 3; e", {"e": 2})
+
+
 def test_numbers():
     assert parse_numbers("w=0.4,x=1,b=0.1") == {"w": 0.4, "x": 1, "b": 0.1}
-    assert parse_numbers(" η = −½ , x1=1e-3") == {"η": -0.5, "x1": 0.001}
+    assert parse_numbers(" η = −½ , x1=1e-3, x₂=+2") == {"η": -0.5, "x1": 0.001, "x₂": 2}
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ import sys
 import pytest
 
 from tinygrad_edu import Value, three_layer
+from tinygrad_edu._common.names import UnknownNameError
+from tinygrad_edu._module import Module
 from tinygrad_edu.callbacks import checkpoint, early_stopping, record_norms, resume
 from tinygrad_edu.datasets import Dataset, moons, one_hot, worked_pair, xor
 from tinygrad_edu.losses import half_squared_error
-from tinygrad_edu._module import Module
-from tinygrad_edu._common.names import UnknownNameError
 from tinygrad_edu.nn import MLP, Layer
 from tinygrad_edu.optim import SGD, Adam, cosine_decay
 from tinygrad_edu.train import DivergedError, accuracy, evaluate, fit

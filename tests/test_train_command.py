@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-from tinygrad_edu import callbacks, train_command
-from tinygrad_edu.datasets import read_csv
+from tinygrad_edu import callbacks
 from tinygrad_edu._common.names import UnknownNameError
+from tinygrad_edu.commands import train as train_command
+from tinygrad_edu.datasets import read_csv
 from tinygrad_edu.nn import MLP
 
 
@@ -38,7 +39,7 @@ def test_a_data_set_is_learnt_saved_and_plotted(tmp_path, capsys):
     assert "saved the model as xor_model.json" in out
     assert (tmp_path / "xor_training.png").read_bytes().startswith(b"\x89PNG")
     model = MLP(2, [4, 1], "tanh")
-    assert json.loads((tmp_path / "xor_model.json").read_text())["model"] == repr(model)
+    assert json.loads((tmp_path / "xor_model.json").read_text())["model"] == model.structure()
     model.load("xor_model.json")
     for x, y in [([0, 0], 0), ([0, 1], 1), ([1, 0], 1), ([1, 1], 0)]:
         assert (model(x).data > 0) == (y == 1)
@@ -83,7 +84,7 @@ def test_a_column_of_words_is_classified(tmp_path, capsys):
     saved = json.loads((tmp_path / "beds.v2_model.json").read_text())
     assert saved["classes"] == ["fern", "lily", "rose"]
     assert saved["target_scaling"] is None
-    assert saved["model"] == "MLP(2, [6, 3], activation='tanh')"
+    assert saved["model"] == MLP(2, [6, 3], "tanh").structure()
 
 
 def test_the_plot_of_a_csv_file_says_that_columns_are_scaled(tmp_path, monkeypatch):
@@ -128,14 +129,14 @@ def test_ctrl_c_saves_what_was_learnt(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(callbacks, "record_norms", press_ctrl_c)
     run("xor", "--hidden", "2", "--epochs", 1000)
-    assert "interrupted after 3 epochs; what was learnt is kept" in capsys.readouterr().out
+    assert "interrupted after 3 epochs; the model keeps what it has learnt" in capsys.readouterr().out
     assert "xor_model.json" in files_in(tmp_path)
 
 
 def test_without_matplotlib_there_is_a_hint_and_no_plot(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(train_command, "find_spec", lambda name: None)
     run("xor", "--hidden", "2", "--epochs", 1)
-    assert 'no plot was made; to get one: pip install "tinygrad_edu[plots]"' in capsys.readouterr().out
+    assert 'no plot was made, because matplotlib is missing: pip install "tinygrad_edu[plots]"' in capsys.readouterr().out
     assert files_in(tmp_path) == ["xor_model.json"]
 
 
@@ -157,6 +158,7 @@ def test_without_scikit_learn_the_digits_are_a_clear_error(monkeypatch):
         (["--csv", "flats.csv", "--target", "prize"], UnknownNameError, "did you mean price"),
         (["--csv", "same.csv", "--target", "y"], ValueError, "all targets are the same"),
         (["moons", "--hidden", "4,x"], ValueError, "--hidden is a list of sizes"),
+        (["moons", "--hidden", "9999,9999"], ValueError, "a network of 100,009,998 weights is too large"),
         (["moons", "--hidden", "0"], ValueError, "a whole number of at least 1, not 0"),
         (["moons", "--activation", "tan_h"], UnknownNameError, "no activation 'tan_h': did you mean tanh"),
         (["moons", "--optimizer", "adams"], UnknownNameError, "no optimiser 'adams': did you mean adam"),
@@ -166,7 +168,7 @@ def test_without_scikit_learn_the_digits_are_a_clear_error(monkeypatch):
         (["moons", "--save", "none/model.json"], OSError, "no folder none to write model.json into"),
         (["moons", "--save", "."], OSError, "is a folder: name a file in it"),
         (["moons", "--plot", "."], OSError, "is a folder: name a file in it"),
-        (["moons", "--plot", "p.xyz"], ValueError, "p.xyz: a plot ends in .png, .svg or .pdf, not in 'xyz'"),
+        (["moons", "--plot", "p.xyz"], ValueError, "p.xyz: the name of a plot ends in .png, .svg or .pdf, not in 'xyz'"),
         (
             ["moons", "--save", "a.png", "--plot", "./a.png"],
             ValueError,

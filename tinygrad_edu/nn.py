@@ -56,9 +56,7 @@ def _linear(net: Value) -> Value:
 
 
 def _takes_one_value(op: Op) -> bool:
-    slopes = op.written[1]  # whose arguments after the star are the parameters
-    with_default = len(slopes.__kwdefaults__ or ())
-    return op.arity == 1 and not op.over_lists and with_default == slopes.__code__.co_kwonlyargcount
+    return op.arity == 1 and not op.over_lists and {*op.takes} == {*op.defaults}
 
 
 INITIALISERS: dict[str, Callable[[Any, int, int], float]] = {
