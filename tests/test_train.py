@@ -291,7 +291,9 @@ def test_a_loss_that_explodes_stops_with_the_first_bad_value():
     model = MLP(1, [1], seed=1)
     with pytest.raises(DivergedError) as caught:
         quick(model, [([1.0], 1.0)], "mean_squared_error", SGD(model.parameters(), 1e200), epochs=10)
-    message = r"epoch 2: .* the result is too large for a float.*; the largest parameter is [wb]1 = .*smaller l"
+    message = (
+        r"epoch 2: .* the result is too large for a float.*; the largest parameter is [wb]1 = .*smaller l"
+    )
     assert re.match(message, str(caught.value))
     assert caught.value.history.epochs == 1
 
@@ -321,7 +323,7 @@ def test_a_parameter_without_a_label_is_named_by_its_path():
 def test_an_overflow_is_explained():
     model = Recorder()
     model.w.data = 1e200
-    with pytest.raises(DivergedError, match="is too large for a float, .*; the largest parameter is w = 1e"):
+    with pytest.raises(DivergedError, match=r"is too large for a float, .*; the largest parameter is w = 1e"):
         quick(model, [([1.0], 0.0)], lambda output, target: output * output)
 
 
@@ -338,7 +340,9 @@ def test_a_loss_that_depends_on_no_parameter_is_refused_before_training(loss):
     before = model.state_dict()
     for batch_size in (None, 1):
         optimizer = Adam(model.parameters(), 0.1, weight_decay=0.1)
-        with pytest.raises(ValueError, match="the loss depends on no parameter .*, as in output.tanh") as caught:
+        with pytest.raises(
+            ValueError, match=r"the loss depends on no parameter .*, as in output.tanh"
+        ) as caught:
             quick(model, xor(), loss, optimizer, epochs=50, batch_size=batch_size)
         assert "\n" not in str(caught.value)
         assert (model.state_dict(), optimizer.steps) == (before, 0)
@@ -542,7 +546,9 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path):
     refused(good | {"optimizer": broken}, "mean is not a list of finite numbers")
     refused(good | {"history": {}}, "its history is not lists of numbers with the loss")
     refused(good | {"history": {"loss": ["a"]}}, "its history is not lists of numbers")
-    refused(good | {"history": good["history"] | {"loss": [1.0]}}, "its history has different numbers of epochs")
+    refused(
+        good | {"history": good["history"] | {"loss": [1.0]}}, "its history has different numbers of epochs"
+    )
     refused(good | {"state": {}}, "the state does not fit MLP.*missing")
     refused(good | {"optimizer": SGD([Value(1.0)]).state_dict()}, "the state is of 'SGD'")
     refused(good | {"history": [1, 2]}, "its history is not lists of numbers")

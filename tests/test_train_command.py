@@ -136,7 +136,10 @@ def test_ctrl_c_saves_what_was_learnt(tmp_path, capsys, monkeypatch):
 def test_without_matplotlib_there_is_a_hint_and_no_plot(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(train_command, "find_spec", lambda name: None)
     run("xor", "--hidden", "2", "--epochs", 1)
-    assert 'no plot was made, because matplotlib is missing: pip install "tinygrad_edu[plots]"' in capsys.readouterr().out
+    assert (
+        'no plot was made, because matplotlib is missing: pip install "tinygrad_edu[plots]"'
+        in capsys.readouterr().out
+    )
     assert files_in(tmp_path) == ["xor_model.json"]
 
 
@@ -168,7 +171,11 @@ def test_without_scikit_learn_the_digits_are_a_clear_error(monkeypatch):
         (["moons", "--save", "none/model.json"], OSError, "no folder none to write model.json into"),
         (["moons", "--save", "."], OSError, "is a folder: name a file in it"),
         (["moons", "--plot", "."], OSError, "is a folder: name a file in it"),
-        (["moons", "--plot", "p.xyz"], ValueError, "p.xyz: the name of a plot ends in .png, .svg or .pdf, not in 'xyz'"),
+        (
+            ["moons", "--plot", "p.xyz"],
+            ValueError,
+            "p.xyz: the name of a plot ends in .png, .svg or .pdf, not in 'xyz'",
+        ),
         (
             ["moons", "--save", "a.png", "--plot", "./a.png"],
             ValueError,

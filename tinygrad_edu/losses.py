@@ -14,7 +14,7 @@ from typing import Any
 
 from tinygrad_edu._common.checks import as_list
 from tinygrad_edu.engine.errors import expect_values
-from tinygrad_edu.engine.rules import dot, logsumexp, mean, sum
+from tinygrad_edu.engine.rules import dot, logsumexp, mean, relu, softplus, sum
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.see.place import Place, Role
 
@@ -65,7 +65,7 @@ def hinge(outputs: Value | Sequence[Value], targets: Any) -> Value:
     for _, target in pairs:
         if target not in (-1, 1):
             raise ValueError(f"the hinge loss has targets −1 and 1, not {target}: see Dataset.signed()")
-    return _in_place(outputs, [(1.0 - target * output).relu() for output, target in pairs], mean)
+    return _in_place(outputs, [relu(1.0 - target * output) for output, target in pairs], mean)
 
 
 def binary_cross_entropy(outputs: Value | Sequence[Value], targets: Any) -> Value:
@@ -93,11 +93,12 @@ def binary_cross_entropy(outputs: Value | Sequence[Value], targets: Any) -> Valu
 
 def _cross_entropy(output: Value, target: Any) -> Value:
     if target == 0:
-        return output.softplus()
-    if target == 1:
-        return (-output).softplus()
-    expected: Value = target * (-output).softplus() + (1.0 - target) * output.softplus()
-    return expected
+        loss: Value = softplus(output)
+    elif target == 1:
+        loss = softplus(-output)
+    else:
+        loss = target * softplus(-output) + (1.0 - target) * softplus(output)
+    return loss
 
 
 def categorical_cross_entropy(outputs: Sequence[Value], target: Any) -> Value:
@@ -140,8 +141,9 @@ def _expected_cross_entropy(outputs: Sequence[Value], probabilities: Sequence[An
 
 
 def _cross_entropy_of_class(outputs: Sequence[Value], kind: int) -> Value:
-    others: Value = logsumexp([output for k, output in enumerate(outputs) if k != kind])
-    return (others - outputs[kind]).softplus()
+    others = logsumexp([output for k, output in enumerate(outputs) if k != kind])
+    loss: Value = softplus(others - outputs[kind])
+    return loss
 
 
 LOSSES: dict[str, Callable[[Any, Any], Value]] = {

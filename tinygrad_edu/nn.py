@@ -45,10 +45,9 @@ def activations() -> dict[str, Callable[[Value], Value]]:
     >>> activations()["relu"](Value(-2.0)).data
     0.0
     """
-    found: dict[str, Callable[[Value], Value]] = {
-        "relu": Value.relu, "tanh": Value.tanh, "sigmoid": Value.sigmoid, "linear": _linear,
-    }  # fmt: skip  # the first are those that an error message suggests
-    return found | {name: getattr(Value, name) for name, op in TABLE.items() if _takes_one_value(op)}
+    usual = ["relu", "tanh", "sigmoid"]  # first, because an error message shows the first
+    names = usual + [name for name, op in TABLE.items() if _takes_one_value(op) and name not in usual]
+    return {name: getattr(Value, name) for name in names} | {"linear": _linear}
 
 
 def _linear(net: Value) -> Value:
@@ -93,6 +92,9 @@ class Neuron(Module):
     >>> neuron([1.0, -2.0]).op
     <operation tanh>
     """
+
+    _net_place: Place  # set by _settle, as the labels of the weights are
+    _out_place: Place
 
     def __init__(
         self,
@@ -360,7 +362,7 @@ def _checked_sizes(nin: int, nouts: Sequence[int]) -> list[int]:
 def _activation_name(activation: str | bool, nonlin: bool) -> str:
     """Return the name of an activation that may be given as micrograd gives it."""
     if isinstance(activation, bool):
-        activation, nonlin = "relu", activation
+        return "relu" if activation and nonlin else "linear"
     return activation if nonlin else "linear"
 
 

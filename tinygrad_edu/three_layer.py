@@ -18,6 +18,7 @@ from typing import SupportsFloat
 
 from tinygrad_edu._common.checks import whole
 from tinygrad_edu._common.names import look_up
+from tinygrad_edu.engine.rules import sigmoid
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.see.place import Place
 
@@ -77,13 +78,13 @@ class WorkedExample(Mapping[str, Value]):
 
         values["net_h1"] = net_h1 = w1 * i1 + w2 * i2 + b1
         values["net_h2"] = net_h2 = w3 * i1 + w4 * i2 + b1
-        values["out_h1"] = out_h1 = net_h1.sigmoid()
-        values["out_h2"] = out_h2 = net_h2.sigmoid()
+        values["out_h1"] = out_h1 = sigmoid(net_h1)
+        values["out_h2"] = out_h2 = sigmoid(net_h2)
 
         values["net_o1"] = net_o1 = w5 * out_h1 + w6 * out_h2 + b2
         values["net_o2"] = net_o2 = w7 * out_h1 + w8 * out_h2 + b2
-        values["out_o1"] = out_o1 = net_o1.sigmoid()
-        values["out_o2"] = out_o2 = net_o2.sigmoid()
+        values["out_o1"] = out_o1 = sigmoid(net_o1)
+        values["out_o2"] = out_o2 = sigmoid(net_o2)
 
         E_o1 = 0.5 * (target_o1 - out_o1) ** 2
         E_o2 = 0.5 * (target_o2 - out_o2) ** 2
@@ -99,7 +100,8 @@ class WorkedExample(Mapping[str, Value]):
         return f"<WorkedExample: E_total = {self['E_total'].data:.9f}>"
 
     def __getitem__(self, name: str) -> Value:
-        return look_up("Value in the worked example called", name, self._values)
+        value: Value = look_up("Value in the worked example called", name, self._values)
+        return value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

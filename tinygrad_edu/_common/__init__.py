@@ -1,3 +1,3 @@
-"""What every room of the house uses: text, names, checks and files."""
+"""What every room uses: text in one line, near names, checks of numbers, files written atomically."""
 
 __version__ = "0.1.0"

@@ -6,11 +6,11 @@ from typing import TypeVar
 Entry = TypeVar("Entry")
 
 SYNONYMS = {
-    "arccos": "acos", "arcosh": "acosh", "arcsin": "asin", "arctan": "atan", "arsinh": "asinh", "artanh": "atanh",
-    "average": "mean", "clamp": "clip", "ln": "log", "logistic": "sigmoid", "product": "prod", "sgn": "sign",
-    "swish": "silu", "heaviside": "step", "identity": "linear",
-    "cross_entropy": "categorical_cross_entropy", "mse": "mean_squared_error", "bce": "binary_cross_entropy",
-    "gradient_descent": "sgd", "momentum": "sgd",
+    "arccos": "acos", "arcosh": "acosh", "arcsin": "asin", "arctan": "atan", "arsinh": "asinh",
+    "artanh": "atanh", "average": "mean", "clamp": "clip", "heaviside": "step", "ln": "log",
+    "logistic": "sigmoid", "product": "prod", "sgn": "sign", "swish": "silu", "identity": "linear",
+    "cross_entropy": "categorical_cross_entropy", "bce": "binary_cross_entropy",
+    "mse": "mean_squared_error", "gradient_descent": "sgd", "momentum": "sgd",
 }  # fmt: skip
 """Other names in use, which look too different for the comparison of letters."""
 

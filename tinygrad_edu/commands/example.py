@@ -5,7 +5,7 @@ import argparse
 from tinygrad_edu._common.names import look_up
 from tinygrad_edu.see.draw import draw
 from tinygrad_edu.see.explain import explain
-from tinygrad_edu.see.graph import DETAILS
+from tinygrad_edu.see.graph import DETAILS, Detail
 from tinygrad_edu.see.notation import formula
 from tinygrad_edu.three_layer import BIASES, LEARNING_RATE, WEIGHTS, WorkedExample, worked_example
 
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     """Print the worked example and the derivation of one gradient, and write its picture."""
     wrt = options.example_wrt or "w5"
     output = options.example_output or f"three_layer_{wrt}.svg"
-    detail = options.example_detail or "named"
+    detail: Detail = options.example_detail or "named"
     look_up("weight or bias", wrt, WEIGHTS | BIASES)
     example = worked_example()
     E_total = example["E_total"]

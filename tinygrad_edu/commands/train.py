@@ -51,7 +51,13 @@ def add_parser(commands: Any) -> None:
     add("--batch-size", metavar="N", type=int, default=16, help="examples in one step (default 16)")
     add("--optimizer", metavar="NAME", default="adam", help=f"one of {', '.join(OPTIMIZERS)} (default adam)")
     add("--learning-rate", metavar="RATE", type=float, default=0.01, help="size of a step (default 0.01)")
-    add("--seed", metavar="N", type=int, default=0, help="of the random numbers: first weights, noise, batches (default 0)")
+    add(
+        "--seed",
+        metavar="N",
+        type=int,
+        default=0,
+        help="of the random numbers: first weights, noise, batches (default 0)",
+    )
     add("--save", metavar="FILE", help="where to save the model (default NAME_model.json)")
     add("--plot", metavar="FILE", help="where to save the plot (default NAME_training.png)")
 
@@ -71,9 +77,7 @@ def run(options: argparse.Namespace) -> None:
 
     sizes = [*_sizes(options.hidden), task.outputs]
     model = MLP(len(data.inputs[0]), sizes, options.activation, seed=options.seed)
-    optimizer = look_up("optimiser", options.optimizer, OPTIMIZERS)(
-        model.parameters(), options.learning_rate
-    )
+    optimizer = look_up("optimiser", options.optimizer, OPTIMIZERS)(model.parameters(), options.learning_rate)
     print(f"{len(data)} examples; to predict: {_described(data, task)}")
     print(model.summary())
     history = fit(
