@@ -134,6 +134,13 @@ def test_an_operation_of_ones_own_is_written_with_its_name() -> None:
     )
 
 
+def test_a_closure_of_the_lecture_is_written_with_the_name_it_was_given() -> None:
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    for name, text in [("+", "+(x, y)"), ("add", "add(x, y)"), ("sum", "sum(x, y)"), ("{0}", "{0}(x, y)")]:
+        assert formula(Value(5.0, (x, y), name)) == text
+    assert formula(Value(5.0, (x, y), "{}"), latex=True) == r"\operatorname{\{\}}\left(x, y\right)"
+
+
 a, b, c = (Value(x, name) for x, name in [(1.5, "a"), (2.5, "b"), (0.5, "c")])
 
 

@@ -103,6 +103,7 @@ def adjoints(
     incoming: Callable[[Node], Iterable[tuple[Node, Any]]],
     product: Callable[[Any, Any], Any] = mul,
     total: Callable[[Any, Any], Any] = add,
+    one: Any = 1.0,
 ) -> dict[Node, Any]:
     """Return the derivative of ``root`` with respect to every node that ``sweep`` reaches.
 
@@ -111,7 +112,8 @@ def adjoints(
     >>> adjoints(y, topological_order(y), local_derivatives)[x]
     7.0
     """
-    return {root: 1.0} | {arg: after for _, arg, *_, after in sweep(root, order, incoming, product, total)}
+    steps = sweep(root, order, incoming, product, total, one)
+    return {root: one} | {arg: after for _, arg, *_, after in steps}
 
 
 def local_derivatives(value: Value) -> list[tuple[Value, float]]:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from tinygrad_edu.engine.lecture import Closure
 from tinygrad_edu.engine.op import Op
 
 SIGN, SUM, PRODUCT, POWER, ATOM = range(1, 6)
@@ -164,7 +165,7 @@ def write(op: Op, args: Sequence[Term], latex: bool = False) -> Term:
     """
     parameters = {name: number(x, latex, exact=True) for name, x in op.parameters.items()}
     given: Sequence[Any] = op.lists(tuple(args)) if op.over_lists else args
-    known = FORMS.get(op.name)
+    known = None if isinstance(op, Closure) else FORMS.get(op.name)
     form = known and (known.latex if latex else known.text)
     if known and form:
         text, level = form(*given, **parameters), known.precedence

@@ -211,12 +211,9 @@ class Graph:
 
     @cached_property
     def _paths_onward(self) -> dict[Node, int]:
-        """How many paths lead from each node to the root."""
-        paths = {self.root: 1}
-        for node in reversed(self.nodes):
-            if node is not self.root:
-                paths[node] = sum(paths[edge.target] for edge in self.outgoing[node])
-        return paths
+        """How many paths lead from each node to the root: the derivatives if all slopes were 1."""
+        ones = {node: [(edge.source, 1) for edge in edges] for node, edges in self.incoming.items()}
+        return adjoints(self.root, self.nodes, ones.__getitem__, one=1)
 
     def paths(self, source: Node, most: int | None = None) -> list[list[Edge]]:
         """Return the paths from ``source`` to the root: all of them, or those ``most`` that contribute most.

@@ -1,7 +1,6 @@
 """How a derivation is written down: sections of equations, as text, LaTeX, Markdown or MathML."""
 
 import functools
-import html
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -162,6 +161,8 @@ def to_markdown(sections: Sequence[Section]) -> str:
 
 def to_mathml(sections: Sequence[Section]) -> str:
     """Return sections as HTML, each equation in a math element, which browsers show without any script."""
+    import html
+
     from latex2mathml.converter import convert
 
     parts = []
