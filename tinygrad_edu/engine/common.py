@@ -1,10 +1,24 @@
 """What a Value answers besides arithmetic and its passes. Both engines inherit it, so both answer the same."""
 
+import operator
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from tinygrad_edu.engine.errors import as_float
 from tinygrad_edu.engine.op import Op
+
+comparisons: "list[tuple[str, Any, Any, bool]] | None" = None
+"""The comparisons of Values made while ``function`` records a callable: sign, both sides, answer."""
+
+
+def _comparison(sign: str, compare: Callable[[float, float], bool]) -> Callable[[Any, Any], bool]:
+    def method(self: Any, other: Any) -> bool:
+        answer = compare(self.data, other.data if isinstance(other, Common) else as_float(other))
+        if comparisons is not None:
+            comparisons.append((sign, self, other, answer))
+        return answer
+
+    return method
 
 
 class Common:
@@ -24,17 +38,10 @@ class Common:
 
     # --- Comparison and text ---
 
-    def __lt__(self, other: Any) -> bool:
-        return self.data < (other.data if isinstance(other, Common) else as_float(other))
-
-    def __le__(self, other: Any) -> bool:
-        return self.data <= (other.data if isinstance(other, Common) else as_float(other))
-
-    def __gt__(self, other: Any) -> bool:
-        return self.data > (other.data if isinstance(other, Common) else as_float(other))
-
-    def __ge__(self, other: Any) -> bool:
-        return self.data >= (other.data if isinstance(other, Common) else as_float(other))
+    __lt__ = _comparison("<", operator.lt)
+    __le__ = _comparison("<=", operator.le)
+    __gt__ = _comparison(">", operator.gt)
+    __ge__ = _comparison(">=", operator.ge)
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""

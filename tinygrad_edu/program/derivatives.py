@@ -11,17 +11,28 @@ from typing import Any
 
 from tinygrad_edu.program.statements import Program, Statement
 
-Term = Statement | float
+Derivative = Statement | float
 """A derivative: a statement, or the number 0 or 1."""
 
 
-def _slopes(made: Statement) -> Sequence[Any]:
+def slopes(made: Statement) -> Sequence[Any]:
+    """Return the local derivatives of a statement along its arguments, as statements and numbers.
+
+    Raises:
+        ValueError: if the rule is no expression over the table, as that of a user's operation may be.
+    """
     assert made.op is not None
-    slopes: Sequence[Any] = made.op.slopes(made, *made.args)
-    return slopes
+    try:
+        found: Sequence[Any] = made.op.slopes(made, *made.args)
+    except Exception as error:  # a function of floats raises whatever it likes
+        raise ValueError(
+            f"the local derivative of {made.op.name} is a Python function of floats: "
+            "give it as an expression over operations of the table"
+        ) from error
+    return found
 
 
-def _product(x: Term, y: Term) -> Term:
+def _product(x: Derivative, y: Derivative) -> Derivative:
     if isinstance(x, Statement) and x.number is not None:
         x = x.number
     if isinstance(y, Statement) and y.number is not None:
@@ -31,17 +42,46 @@ def _product(x: Term, y: Term) -> Term:
     return x * y
 
 
-def _sum(x: Term, y: Term) -> Term:
+def _sum(x: Derivative, y: Derivative) -> Derivative:
     if isinstance(x, float) and x == 0:
         return y
     return x if isinstance(y, float) and y == 0 else x + y
 
 
-def reverse(seeds: Mapping[Statement, Term], wrt: Sequence[Statement]) -> list[Term]:
-    """Return the derivative of a weighted sum of outputs along each of ``wrt``, by one sweep backwards.
+def adjoints(seeds: Mapping[Statement, Derivative], wrt: Sequence[Statement]) -> dict[Statement, Derivative]:
+    """Return the derivative of a weighted sum of outputs along all between them and ``wrt``, by one sweep.
 
     The order of the products and sums is that of ``backward()``. Of a path that ends elsewhere nothing is
     computed.
+
+    Args:
+        seeds: the outputs, each with its weight.
+        wrt: the statements to differentiate by; the sweep goes no further.
+
+    Returns:
+        A term for each of ``wrt``, and for each statement on a path to one.
+    """
+    order = Program(wrt, seeds).statements
+    cut = {*wrt}
+    active = {*wrt}
+    for made in order:
+        if not active.isdisjoint(made.args):
+            active.add(made)
+    adjoint: dict[Statement, Derivative] = dict.fromkeys(active, 0.0)
+    for made, weight in seeds.items():
+        if made in active:
+            adjoint[made] = weight
+    for made in reversed(order):
+        weight = adjoint.get(made, 0.0)
+        if made not in cut and weight != 0.0:
+            for arg, slope in zip(made.args, slopes(made), strict=True):
+                if arg in active:
+                    adjoint[arg] = _sum(adjoint[arg], _product(weight, slope))
+    return adjoint
+
+
+def reverse(seeds: Mapping[Statement, Derivative], wrt: Sequence[Statement]) -> list[Derivative]:
+    """Return the derivative of a weighted sum of outputs along each of ``wrt``, by one sweep backwards.
 
     Args:
         seeds: the outputs, each with its weight.
@@ -50,26 +90,11 @@ def reverse(seeds: Mapping[Statement, Term], wrt: Sequence[Statement]) -> list[T
     Returns:
         One term for each of ``wrt``; the number 0.0 where no output depends on it.
     """
-    order = Program(wrt, seeds).statements
-    active = {*wrt}
-    for made in order:
-        if not active.isdisjoint(made.args):
-            active.add(made)
-    adjoint: dict[Statement, Term] = dict.fromkeys(active, 0.0)
-    for made, weight in seeds.items():
-        adjoint[made] = _sum(adjoint.get(made, 0.0), weight)
-    cut = {*wrt}
-    for made in reversed(order):
-        weight = adjoint.get(made, 0.0)
-        if made in cut or made not in active or weight == 0.0:
-            continue
-        for arg, slope in zip(made.args, _slopes(made), strict=True):
-            if arg in active:
-                adjoint[arg] = _sum(adjoint[arg], _product(weight, slope))
+    adjoint = adjoints(seeds, wrt)
     return [adjoint[made] for made in wrt]
 
 
-def forward(tangents: Mapping[Statement, Term], outputs: Sequence[Statement]) -> list[Term]:
+def forward(tangents: Mapping[Statement, Derivative], outputs: Sequence[Statement]) -> list[Derivative]:
     """Return how fast each output changes as the inputs do, by one sweep forwards.
 
     Args:
@@ -79,11 +104,11 @@ def forward(tangents: Mapping[Statement, Term], outputs: Sequence[Statement]) ->
     Returns:
         One term for each output; the number 0.0 where it does not depend on an input.
     """
-    tangent: dict[Statement, Term] = {**tangents}
+    tangent: dict[Statement, Derivative] = {**tangents}
     for made in Program(tangents, outputs).statements:
         if made not in tangents and any(arg in tangent for arg in made.args):
-            total: Term = 0.0
-            for arg, slope in zip(made.args, _slopes(made), strict=True):
+            total: Derivative = 0.0
+            for arg, slope in zip(made.args, slopes(made), strict=True):
                 if arg in tangent:
                     total = _sum(total, _product(tangent[arg], slope))
             if total != 0.0:

@@ -282,7 +282,7 @@ def _expansion(op: Op, args: tuple[Statement, ...], said: Container[str]) -> Sta
     )
 
 
-def record(inputs: Sequence[Value], outputs: Sequence[Value]) -> Program:
+def record(inputs: Sequence[Value], outputs: Sequence[Value], merge: bool = True) -> Program:
     """Return the program that computes ``outputs`` from ``inputs``, read off a recorded graph.
 
     Nothing recurses; time and memory grow in proportion to the graph.
@@ -290,6 +290,7 @@ def record(inputs: Sequence[Value], outputs: Sequence[Value]) -> Program:
     Args:
         inputs: Values, leaves or not; the graph is cut there.
         outputs: Values. All that they depend on beside the inputs becomes numbers.
+        merge: make one statement of equal expressions; else one of each Value.
 
     Raises:
         StaleError: if a number was assigned after a Value was computed from it.
@@ -308,11 +309,11 @@ def record(inputs: Sequence[Value], outputs: Sequence[Value]) -> Program:
         order = [value for value in topological_order(output, known.__contains__) if value not in known]
         expect_current(order)
         for value in order:
-            known[value] = _statement(pool, value, tuple([known[arg] for arg in value.args]))
+            known[value] = _statement(pool, value, tuple([known[arg] for arg in value.args]), merge)
     return Program([known[value] for value in inputs], [known[value] for value in outputs])
 
 
-def _statement(pool: Pool, value: Value, args: tuple[Statement, ...]) -> Statement:
+def _statement(pool: Pool, value: Value, args: tuple[Statement, ...], merge: bool) -> Statement:
     if all(arg.number is not None for arg in args):
         return pool.number(value.data)
     op = value.op
@@ -321,7 +322,7 @@ def _statement(pool: Pool, value: Value, args: tuple[Statement, ...]) -> Stateme
         raise ValueError(
             f"{op.name} was given as a _backward, so how it is computed is not known: declare it with rule(…)"
         )
-    made = pool.apply(op, args)
+    made = pool.apply(op, args) if merge else Statement(pool, op, args)
     if value.label and not made.label:
         made.label, made.group = value.label, value.group
     return made

@@ -1,0 +1,519 @@
+"""``function``: a recorded graph that runs again with other numbers, and so do its derivatives."""
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from tinygrad_edu._common.text import one_line
+from tinygrad_edu.engine import common
+from tinygrad_edu.engine.errors import expect_values
+from tinygrad_edu.engine.rules import greater, where
+from tinygrad_edu.engine.value import Value, topological_order
+from tinygrad_edu.program import forms
+from tinygrad_edu.program.derivatives import Derivative, forward, reverse
+from tinygrad_edu.program.languages import comment
+from tinygrad_edu.program.python import Arguments, runnable
+from tinygrad_edu.program.statements import Program, Statement, record
+from tinygrad_edu.program.structure import (
+    Arrangement,
+    counted,
+    numbers,
+    put_together,
+    size,
+    take_apart,
+    written,
+)
+
+_SHOWN = 200
+"""How many statements str() shows."""
+
+
+class BranchError(ValueError):
+    """A comparison of Values would go otherwise than it went when the function was recorded."""
+
+
+class Comparison(NamedTuple):
+    """A comparison of Values that a callable made while it was recorded.
+
+    Attributes:
+        sign: <, <=, > or >=.
+        left: what stands left of the sign.
+        right: what stands right of it.
+        held: whether it held.
+    """
+
+    sign: str
+    left: Statement
+    right: Statement
+    held: bool
+
+
+def function(inputs: Any, outputs: Any) -> "Function":
+    """Return a function that computes recorded Values again from other numbers, with derivatives.
+
+    Args:
+        inputs: Values of a graph, leaves or not: one, or lists, tuples or dictionaries of them. The graph
+            is cut there. The top level is the argument list: ``function([a, b], y)`` is called
+            ``f(1.5, 1.2)``, ``function([W, x], y)`` as ``f(W, x)``, a dictionary by keyword. Or a Python
+            callable that computes Values from Values.
+        outputs: what to compute: one Value, or lists, tuples or dictionaries of them; all that these depend
+            on beside the inputs keeps its present number. For a callable, numbers to record it with.
+
+    Raises:
+        TypeError: if something else than a Value is among the inputs or outputs.
+        StaleError: if a number was assigned after a Value was computed from it.
+        ValueError: if an input stands twice, or an operation was given as a ``_backward``; of a callable,
+            if it does not follow from its recording what it computes from other numbers.
+
+    >>> from tinygrad_edu import Value
+    >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+    >>> f = function([a, b], a * b + b**3)
+    >>> f(1.5, 2.0), f.gradient(1.5, 2.0), f.hessian(1.5, 2.0)
+    (11.0, [2.0, 13.5], [[0.0, 1.0], [1.0, 12.0]])
+    >>> print(f)
+    v1: a
+    v2: b
+    v3: a·b
+    v4: b³
+    v5: v3 + v4
+    output: v5
+    """
+    if callable(inputs):
+        return _of_callable(inputs, outputs)
+    arrangement, sources = take_apart(inputs)
+    result, results = take_apart(outputs)
+    expect_values("function(inputs, outputs) takes", *sources)
+    program = record(sources, [_as_value(value) for value in results])
+    return Function(arrangement, result, program, [], [value.data for value in sources])
+
+
+def _as_value(output: Any) -> Value:
+    return output if isinstance(output, Value) else Value(output)
+
+
+def _is_something(term: Derivative) -> bool:
+    """Return whether a derivative is not 0 everywhere."""
+    return term.number != 0 if isinstance(term, Statement) else term != 0
+
+
+def _of_callable(run: Callable[..., Any], example: Any) -> "Function":
+    """Record what a callable computes from an example, and test that from other numbers it does the same."""
+    arrangement, _ = take_apart(example)
+    sources, outputs, made = _traced(run, arrangement, numbers(arrangement, example, "the example"))
+    result, results = take_apart(outputs)
+    sides = [_as_value(side) for _, x, y, _ in made for side in (x, y)]
+    program = record(sources, [*map(_as_value, results), *sides])
+    recorded = iter(program.outputs[len(results) :])
+    comparisons = [
+        Comparison(sign, left, right, held)
+        for (sign, _, _, held), left, right in zip(made, recorded, recorded, strict=False)
+    ]
+    program = Program(program.inputs, program.outputs[: len(results)])
+    f = Function(arrangement, result, program, comparisons, [value.data for value in sources])
+    for point in f._points():
+        try:
+            again = [_as_value(value).data for value in take_apart(_traced(run, arrangement, point)[1])[1]]
+            here = [value.data for value in f._graph(point)[1]]
+        except ValueError:
+            continue  # outside its domain, or in another branch
+        if len(again) != len(here) or not all(map(_near, again, here)):
+            raise ValueError(
+                "what was recorded does not compute what the callable computes from other numbers, "
+                f"{again[:3]} instead of {here[:3]}: does it use .data, or random numbers?"
+            )
+    return f
+
+
+def _traced(
+    run: Callable[..., Any], arrangement: Arrangement, row: Sequence[float]
+) -> tuple[list[Value], Any, Any]:
+    """Return Values of these numbers, what the callable computes from them, and the comparisons it makes."""
+    values = [Value(number) for number in row]
+    given = put_together(arrangement, values)
+    before, common.comparisons = common.comparisons, []
+    try:
+        if isinstance(arrangement, dict):
+            outputs = run(**given)
+        elif isinstance(arrangement, int):
+            outputs = run(given)
+        else:
+            outputs = run(*given)
+        return values, outputs, common.comparisons
+    finally:
+        common.comparisons = before
+
+
+def _steps(program: Program, row: Sequence[float]) -> Iterator[tuple[Statement, Value]]:
+    """Run a program in the engine, and yield each statement with its Value."""
+    known: dict[Statement, Any] = {made: made.number for made in program.names if made.number is not None}
+    for made, number in zip(program.inputs, row, strict=True):
+        known[made] = Value(number, label=made.label)
+        yield made, known[made]
+    for made in program.statements:
+        assert made.op is not None
+        value = known[made] = Value._record(made.op, [known[arg] for arg in made.args])
+        value.label = made.label
+        yield made, value
+
+
+def _expect_same(comparison: Comparison, known: Mapping[Statement, Value]) -> None:
+    """Raise a BranchError if a comparison goes otherwise than it went when it was recorded."""
+    sign, left, right, held = comparison
+    x, y = [side.number if side.number is not None else known[side].data for side in (left, right)]
+    if {"<": x < y, "<=": x <= y, ">": x > y, ">=": x >= y}[sign] != held:
+        written = [
+            repr(number) if side.number is not None else one_line(side.label) or f"{side!r:.40} = {number!r}"
+            for side, number in ((left, x), (right, y))
+        ]
+        raise BranchError(
+            f"{written[0]} {sign} {written[1]} was {held} when the function was recorded, and is {not held} "
+            f"for {x!r} and {y!r}: record it again, or keep both branches with where(…) of tinygrad_edu"
+        )
+
+
+def _near(x: float, y: float, scale: float = 0.0) -> bool:
+    return x == y or x != x != y or abs(x - y) <= 1e-9 * max(abs(x), abs(y), scale)
+
+
+class Function:
+    """What :func:`function` returns: recorded Values as a function of numbers.
+
+    Every function below is made when it is first used, and compared with the engine on some numbers then.
+    Where a result is not finite, or something else is unusual, the engine computes it again, and returns
+    or raises what it does for Values.
+
+    Attributes:
+        program: the statements, with the inputs and outputs in one row.
+        arrangement: how the inputs are arranged.
+        result: how the outputs are arranged.
+    """
+
+    def __init__(
+        self, arrangement: Arrangement, result: Arrangement, program: Program,
+        comparisons: Sequence[Comparison], recorded: Sequence[float],
+    ) -> None:  # fmt: skip
+        if not program.outputs:
+            raise ValueError("function(inputs, outputs) needs at least one output")
+        self.program, self.arrangement, self.result = program, arrangement, result
+        self._pool = program.outputs[0].pool
+        self._comparisons, self._recorded = comparisons, recorded
+        sides = [side for comparison in comparisons for side in (comparison.left, comparison.right)]
+        self._all = Program(program.inputs, [*program.outputs, *sides])
+        self._valid: Derivative = 1.0  # becomes 0 in another branch
+        for sign, left, right, held in comparisons:
+            swapped, strict = sign in ("<", ">="), sign in "<>"
+            answer = greater(right, left) if swapped else greater(left, right)
+            self._valid = self._valid * (answer if held == strict else 1.0 - answer)
+
+    def __str__(self) -> str:
+        """Return the statements, numbered, with the labels of the graph."""
+        program = self.program
+        labels = Counter(made.label for made in [*program.inputs, *program.statements])
+        names = program.names
+        terms = {
+            made: forms.number(made.number, exact=True) if made.number is not None
+            else forms.Term(comment(made.label) if made.label and labels[made.label] == 1 else names[made])
+            for made in names
+        }  # fmt: skip
+        lines = [f"{names[made]}: {comment(made.label) or 'an input'}" for made in program.inputs]
+        for made in program.statements[:_SHOWN]:
+            assert made.op is not None
+            text = forms.write(made.op, [terms[arg] for arg in made.args])
+            lines.append(f"{names[made]}: {f'{comment(made.label)} = ' if made.label else ''}{text}")
+        if len(program.statements) > _SHOWN:
+            lines.append(f"… and {len(program.statements) - _SHOWN} more")
+        lines.append(f"output: {written(self.result, [terms[made] for made in program.outputs])}")
+        used = {arg for made in program.statements for arg in made.args} | {*program.outputs}
+        idle = [terms[made] for made in program.inputs if made not in used]
+        if idle:
+            lines.append(f"no output depends on {', '.join(idle)}: derivatives along it are 0")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Function of {self._count}, {len(self.program.statements)} statements>"
+
+    def _repr_markdown_(self) -> str:
+        return f"```text\n{self}\n```"
+
+    # --- Calling ---
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Return the outputs for these inputs, arranged as the recorded ones were.
+
+        Raises:
+            TypeError, ValueError: if the inputs are not arranged as recorded; the message says which.
+            DomainError: where an operation has no value.
+            BranchError: if a comparison goes otherwise than it went when the function was recorded.
+        """
+        return self.value(*args, **named)
+
+    @cached_property
+    def value(self) -> Callable[..., Any]:
+        """The outputs as a function of the inputs."""
+        return self._made("value", self.program.outputs, self.result, self._values)
+
+    @cached_property
+    def gradient(self) -> Callable[..., Any]:
+        """The derivatives of the output along the inputs, arranged as these, as a function of them.
+
+        This is the generated function itself, with nothing around it.
+        """
+        return self._made("gradient", self._gradient, self.arrangement, self._engine_jacobian)
+
+    @cached_property
+    def value_and_gradient(self) -> Callable[..., Any]:
+        """The output, and its derivatives along the inputs."""
+        arrangement = (0, counted(self.arrangement, 1))
+        terms = [*self.program.outputs, *self._gradient]
+        return self._made(
+            "value_and_gradient",
+            terms,
+            arrangement,
+            lambda row: self._values(row) + self._engine_jacobian(row),
+        )
+
+    @cached_property
+    def jacobian(self) -> Callable[..., Any]:
+        """The derivatives of all outputs: arranged as the outputs, with the arranged inputs in each place."""
+        rows = [counted(self.arrangement, i * self._count) for i in range(len(self.program.outputs))]
+        terms = self._dense(self._jacobian, len(self.program.outputs))
+        return self._made("jacobian", terms, put_together(self.result, rows), self._engine_jacobian)
+
+    @cached_property
+    def sparse_jacobian(self) -> Callable[..., Any]:
+        """The derivatives of all outputs that are not 0 whatever the inputs, in a dictionary.
+
+        The keys are pairs: the output's place among all outputs in one row, and the input's among inputs.
+        """
+        keys = sorted(self._jacobian)
+        arrangement = {key: place for place, key in enumerate(keys)}
+
+        def replay(row: Sequence[float]) -> list[float]:
+            dense = self._engine_jacobian(row)
+            return [dense[i * self._count + j] for i, j in keys]
+
+        return self._made("sparse_jacobian", [self._jacobian[key] for key in keys], arrangement, replay)
+
+    @cached_property
+    def hessian(self) -> Callable[..., Any]:
+        """The second derivatives: arranged as the inputs, with the arranged inputs in each place."""
+        rows = [counted(self.arrangement, i * self._count) for i in range(self._count)]
+        return self._made(
+            "hessian", self._dense(self._hessian, self._count), put_together(self.arrangement, rows)
+        )
+
+    @cached_property
+    def sparse_hessian(self) -> Callable[..., Any]:
+        """The second derivatives that are not 0 whatever the inputs, in a dictionary.
+
+        The keys are pairs of places in the row of inputs. Both (i, j) and (j, i) are there.
+        """
+        keys = sorted(self._hessian)
+        arrangement = {key: place for place, key in enumerate(keys)}
+        return self._made("sparse_hessian", [self._hessian[key] for key in keys], arrangement)
+
+    @cached_property
+    def jvp(self) -> Callable[..., Any]:
+        """The Jacobian times a vector: how fast the outputs change as the inputs do.
+
+        Called as ``f.jvp(inputs, tangents)``: both arranged as ``inputs`` of :func:`function` was.
+        """
+        vector = [self._pool.input() for _ in self.program.inputs]
+        tangents = dict(zip(self.program.inputs, vector, strict=True))
+        terms = forward(tangents, self.program.outputs)
+        return self._made("jvp", terms, self.result, None, (vector, self.arrangement))
+
+    @cached_property
+    def vjp(self) -> Callable[..., Any]:
+        """A vector times the Jacobian: the derivatives along the inputs of a weighted sum of the outputs.
+
+        Called as ``f.vjp(inputs, weights)``, the weights arranged as the outputs.
+        """
+        vector = [self._pool.input() for _ in self.program.outputs]
+        seeds: dict[Statement, Derivative] = {}
+        for output, weight in zip(self.program.outputs, vector, strict=True):
+            seeds[output] = seeds[output] + weight if output in seeds else weight
+        terms = reverse(seeds, self.program.inputs)
+        return self._made("vjp", terms, self.arrangement, None, (vector, self.result))
+
+    @cached_property
+    def hessian_vector_product(self) -> Callable[..., Any]:
+        """The Hessian times a vector: how fast the derivatives change as the inputs do.
+
+        Called as ``f.hessian_vector_product(inputs, vector)``: both arranged as ``inputs`` was.
+        """
+        vector = [self._pool.input() for _ in self.program.inputs]
+        tangents = dict(zip(self.program.inputs, vector, strict=True))
+        terms = forward(tangents, [self._statement(term) for term in self._gradient])
+        return self._made("hessian_vector_product", terms, self.arrangement, None, (vector, self.arrangement))
+
+    # --- Derivatives as statements ---
+
+    @property
+    def _count(self) -> int:
+        return len(self.program.inputs)
+
+    @cached_property
+    def _gradient(self) -> list[Derivative]:
+        if self.result != 0:
+            raise ValueError(
+                f"a gradient is of one output, and this function has {len(self.program.outputs)} in a list "
+                "or dictionary: use jacobian or vjp, or give one Value as outputs"
+            )
+        return reverse({self.program.outputs[0]: 1.0}, self.program.inputs)
+
+    @cached_property
+    def _jacobian(self) -> dict[tuple[int, int], Derivative]:
+        outputs, inputs = self.program.outputs, self.program.inputs
+        if len(inputs) < len(outputs):
+            columns = [forward({source: 1.0}, outputs) for source in inputs]
+            terms = {(i, j): term for j, column in enumerate(columns) for i, term in enumerate(column)}
+        else:
+            rows = [reverse({output: 1.0}, inputs) for output in outputs]
+            terms = {(i, j): term for i, row in enumerate(rows) for j, term in enumerate(row)}
+        return {place: term for place, term in terms.items() if _is_something(term)}
+
+    @cached_property
+    def _hessian(self) -> dict[tuple[int, int], Derivative]:
+        terms = {}
+        for i, slope in enumerate(self._gradient):
+            if isinstance(slope, Statement):
+                for j, term in enumerate(reverse({slope: 1.0}, self.program.inputs[: i + 1])):
+                    if _is_something(term):
+                        terms[i, j] = terms[j, i] = term
+        return terms
+
+    def _dense(self, terms: dict[tuple[int, int], Derivative], rows: int) -> list[Derivative]:
+        return [terms.get((i, j), 0.0) for i in range(rows) for j in range(self._count)]
+
+    def _statement(self, term: Derivative) -> Statement:
+        return self._pool.number(term) if isinstance(term, float) else term
+
+    def _valid_program(self, terms: Sequence[Derivative], more_inputs: Sequence[Statement] = ()) -> Program:
+        """Return the program of these terms, NaN where a comparison goes otherwise than recorded."""
+        if not isinstance(self._valid, float) and self._valid.number != 1:
+            terms = [where(self._valid, term, math.nan) for term in terms]
+        return Program([*self.program.inputs, *more_inputs], [self._statement(term) for term in terms])
+
+    # --- Functions made of them ---
+
+    def _made(
+        self,
+        name: str,
+        terms: Sequence[Derivative],
+        result: Arrangement,
+        engine: Callable[[Sequence[float]], list[float]] | None = None,
+        vector: tuple[list[Statement], Arrangement] | None = None,
+    ) -> Callable[..., Any]:
+        """Return a function of the inputs, compared with the engine on some numbers.
+
+        Args:
+            name: its name.
+            terms: what it computes.
+            result: how these are arranged.
+            engine: computes them from the inputs in one row; None for: statement by statement.
+            vector: the inputs of a second argument, and how it is arranged.
+        """
+        program = self._valid_program(terms, vector[0] if vector else ())
+        arguments = self._arguments
+        if vector:
+            arguments = Arguments(["inputs", "vector"], [self.arrangement, vector[1]])
+
+        def by_statements(row: Sequence[float]) -> list[float]:
+            self._graph(row[: self._count])  # raises an error where the function has no value
+            known = dict(_steps(program, row))
+            return [known[made].data if made.number is None else made.number for made in program.outputs]
+
+        made = runnable(name, program, arguments, result, engine or by_statements)
+        self._verify(made, name, arguments, engine or by_statements)
+        return made
+
+    @cached_property
+    def _arguments(self) -> Arguments:
+        labels = [comment(source.label) for source in self.program.inputs]
+        if isinstance(self.arrangement, int):
+            return Arguments([labels[0] or "argument 1"], [0])
+        if isinstance(self.arrangement, dict):
+            return Arguments([*self.arrangement], [counted(x) for x in self.arrangement.values()], True)
+        names = [
+            (isinstance(inner, int) and labels[inner]) or f"argument {place}"
+            for place, inner in enumerate(self.arrangement, 1)
+        ]
+        return Arguments(names, [counted(inner) for inner in self.arrangement])
+
+    def _points(self, count: int | None = None) -> Iterator[list[float]]:
+        """Yield rows of inputs to compare on: that of the recording, and two near it."""
+        rng = random.Random(0)
+        row = [*self._recorded] + [1.0] * ((count or self._count) - self._count)
+        yield row
+        for _ in range(2):
+            yield [x * rng.uniform(0.9, 1.1) + rng.uniform(-0.05, 0.05) for x in row]
+
+    def _verify(
+        self, made: Callable[..., Any], name: str, arguments: Arguments,
+        engine: Callable[[Sequence[float]], list[float]],
+    ) -> None:  # fmt: skip
+        """Compare a function with the engine.
+
+        Raises:
+            RuntimeError: if they differ.
+        """
+        for row in self._points(sum(map(size, arguments.arrangements))):
+            try:
+                expected = engine(row)
+            except ValueError:
+                continue  # outside its domain, or in another branch
+            args, named = arguments.arranged(row)
+            results = take_apart(made(*args, **named))[1]
+            if not all(map(_near, results, expected)):
+                scale = self._scale(row[: self._count])
+                if not all(_near(x, y, scale) for x, y in zip(results, expected, strict=True)):
+                    raise RuntimeError(f"{name} differs from the engine at {row[:5]}: please report it")
+
+    # --- The same, in the engine ---
+
+    def _graph(self, row: Sequence[float]) -> tuple[list[Value], list[Value]]:
+        """Return the Values of inputs and outputs for these numbers, recorded anew.
+
+        Raises:
+            DomainError: where an operation has no value.
+            BranchError: if a comparison goes otherwise than it went.
+        """
+        pending: dict[Statement, list[Comparison]] = {}
+        for comparison in self._comparisons:
+            last = max(comparison.left, comparison.right, key=lambda made: made.serial)
+            pending.setdefault(last, []).append(comparison)
+        known: dict[Statement, Any] = {}
+        for made, value in _steps(self._all, row):
+            known[made] = value
+            for comparison in pending.get(made, ()):
+                _expect_same(comparison, known)
+        inputs = [known[made] for made in self.program.inputs]
+        return inputs, [_as_value(known.get(made, made.number)) for made in self.program.outputs]
+
+    def _values(self, row: Sequence[float]) -> list[float]:
+        return [value.data for value in self._graph(row)[1]]
+
+    def _engine_jacobian(self, row: Sequence[float]) -> list[float]:
+        inputs, outputs = self._graph(row)
+        slopes: list[float] = []
+        for output in outputs:
+            output.backward()
+            slopes += [value.grad for value in inputs]
+            for value in inputs:
+                value.grad = 0.0
+        return slopes
+
+    def _scale(self, row: Sequence[float]) -> float:
+        """Return the largest number that the passes add anywhere: rounding errors are a part of it."""
+        _, outputs = self._graph(row)
+        largest = 0.0
+        for output in outputs:
+            order = topological_order(output)
+            output.backward()
+            for value in order:
+                largest = max(largest, abs(value.data), *[abs(value.grad * slope) for slope in value.slopes])
+        return largest
