@@ -27,6 +27,7 @@ from tinygrad_edu.engine.op import TABLE, Op
 from tinygrad_edu.engine.rules import softmax
 from tinygrad_edu.engine.storage import from_json, to_json, to_networkx
 from tinygrad_edu.engine.value import COMPILED, Value, topological_order
+from tinygrad_edu.program.function import BranchError, Function, function
 from tinygrad_edu.see.diagnose import Diagnosis, diagnose
 from tinygrad_edu.see.draw import Drawing, draw, draw_dot
 from tinygrad_edu.see.draw.animate import Animation, animate

@@ -1,11 +1,10 @@
 """``function``: a recorded graph that runs again with other numbers, and so do its derivatives."""
 
 import math
-import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine import common
@@ -13,9 +12,11 @@ from tinygrad_edu.engine.errors import expect_values
 from tinygrad_edu.engine.rules import greater, where
 from tinygrad_edu.engine.value import Value, topological_order
 from tinygrad_edu.program import forms
+from tinygrad_edu.program.arrays import batch_function
 from tinygrad_edu.program.derivatives import Derivative, forward, reverse
 from tinygrad_edu.program.languages import comment
 from tinygrad_edu.program.python import Arguments, runnable
+from tinygrad_edu.program.source import source
 from tinygrad_edu.program.statements import Program, Statement, record
 from tinygrad_edu.program.structure import (
     Arrangement,
@@ -26,6 +27,9 @@ from tinygrad_edu.program.structure import (
     take_apart,
     written,
 )
+
+if TYPE_CHECKING:
+    from tinygrad_edu.program.machine import Machine
 
 _SHOWN = 200
 """How many statements str() shows."""
@@ -268,12 +272,7 @@ class Function:
         """The output, and its derivatives along the inputs."""
         arrangement = (0, counted(self.arrangement, 1))
         terms = [*self.program.outputs, *self._gradient]
-        return self._made(
-            "value_and_gradient",
-            terms,
-            arrangement,
-            lambda row: self._values(row) + self._engine_jacobian(row),
-        )
+        return self._made("value_and_gradient", terms, arrangement, self._outputs_and_jacobian)
 
     @cached_property
     def jacobian(self) -> Callable[..., Any]:
@@ -301,9 +300,8 @@ class Function:
     def hessian(self) -> Callable[..., Any]:
         """The second derivatives: arranged as the inputs, with the arranged inputs in each place."""
         rows = [counted(self.arrangement, i * self._count) for i in range(self._count)]
-        return self._made(
-            "hessian", self._dense(self._hessian, self._count), put_together(self.arrangement, rows)
-        )
+        terms = self._dense(self._hessian, self._count)
+        return self._made("hessian", terms, put_together(self.arrangement, rows))
 
     @cached_property
     def sparse_hessian(self) -> Callable[..., Any]:
@@ -349,6 +347,94 @@ class Function:
         tangents = dict(zip(self.program.inputs, vector, strict=True))
         terms = forward(tangents, [self._statement(term) for term in self._gradient])
         return self._made("hessian_vector_product", terms, self.arrangement, None, (vector, self.arrangement))
+
+    # --- Elsewhere ---
+
+    @cached_property
+    def batch(self) -> Callable[[Any], Any]:
+        """The outputs for many examples at once, in NumPy.
+
+        Called with an array of shape (examples, inputs), it returns the outputs, of shape (examples,
+        outputs), or (examples,) if the function has one Value as output. If an example is outside the
+        function's domain, the error says which row.
+        """
+        rows = self._batch(self.program.outputs, lambda args, named: self.value(*args, **named))
+        return (lambda X: rows(X)[:, 0]) if self.result == 0 else rows
+
+    @cached_property
+    def batch_gradient(self) -> Callable[[Any], Any]:
+        """The derivatives of the output for many examples at once, of shape (examples, inputs)."""
+        return self._batch(self._gradient, lambda args, named: self.gradient(*args, **named))
+
+    def _batch(self, terms: Sequence[Derivative], single: Callable[..., Any]) -> Callable[[Any], Any]:
+        def row(numbers: list[float]) -> list[float]:
+            return take_apart(single(*self._arguments.arranged(numbers)))[1]
+
+        names = [comment(made.label) or f"input {place}" for place, made in enumerate(self.program.inputs, 1)]
+        return batch_function(self._valid_program(terms), names, row)
+
+    def compiled(self) -> "Machine":
+        """Return machine code that computes outputs and derivatives, in buffers that each call uses again.
+
+        Raises:
+            OSError: if there is no C compiler.
+            ValueError: if a user's operation cannot be expressed in C.
+            RuntimeError: if it differs from the engine.
+
+        >>> from tinygrad_edu import Value
+        >>> x = Value(2.0, "x")
+        >>> machine = function(x, x**3).compiled()  # doctest: +SKIP
+        >>> machine.inputs[0] = 1.5  # doctest: +SKIP
+        >>> machine.run()  # doctest: +SKIP
+        >>> machine.outputs[0], machine.gradient[0]  # doctest: +SKIP
+        (3.375, 6.75)
+        """
+        from tinygrad_edu.program.machine import Machine  # subprocess and ctypes take time to import
+
+        machine = Machine(self.source("c"), self._count, len(self.program.outputs))
+
+        def run(*row: float) -> list[float]:
+            machine.inputs[:] = [*row]
+            machine.run()
+            return [*machine.outputs, *machine.gradient]
+
+        arguments = Arguments(self._arguments.names, [0] * self._count)
+        self._verify(run, "the machine code", arguments, self._outputs_and_jacobian)
+        return machine
+
+    def source(self, language: str) -> str:
+        """Return a function ``f`` in a language that returns the outputs and their derivatives.
+
+        It takes what this function takes, dictionaries as lists in their order. For one Value as output it
+        returns the output and its gradient, else the outputs and the Jacobian. Nothing of the language need
+        be installed. Where a comparison would go otherwise than recorded, it returns NaN.
+
+        Args:
+            language: "python", "numpy" or "torch" (each input a number or an array of them), "jax" (runs
+                under jit, grad and vmap), "javascript" (an ES module), or "c" (a complete file; inputs and
+                results are arrays of numbers in one row).
+
+        Raises:
+            UnknownNameError: if there is no such language.
+            ValueError: if a user's operation cannot be expressed in it.
+
+        >>> from tinygrad_edu import Value
+        >>> x = Value(2.0, "x")
+        >>> print(function(x, x**3).source("python"))
+        # v1: x
+        def f(v1):
+            v2 = v1*v1
+            v3 = v2*v1
+            v4 = 3.0*v2
+            return v3, v4
+        <BLANKLINE>
+        """
+        outputs = self.program.outputs
+        terms = self._dense(self._jacobian, len(outputs))
+        rows = [counted(self.arrangement, len(outputs) + i * self._count) for i in range(len(outputs))]
+        program = self._valid_program([*outputs, *terms])
+        arguments = self._arguments.arrangements
+        return source(language, program, arguments, [self.result, put_together(self.result, rows)])
 
     # --- Derivatives as statements ---
 
@@ -446,11 +532,10 @@ class Function:
 
     def _points(self, count: int | None = None) -> Iterator[list[float]]:
         """Yield rows of inputs to compare on: that of the recording, and two near it."""
-        rng = random.Random(0)
         row = [*self._recorded] + [1.0] * ((count or self._count) - self._count)
         yield row
-        for _ in range(2):
-            yield [x * rng.uniform(0.9, 1.1) + rng.uniform(-0.05, 0.05) for x in row]
+        for step in (0.6180339887, 0.7548776662):  # spread between -1 and 1 as if at random
+            yield [x + 0.1 * (2.0 * (i * step % 1.0) - 1.0) * (abs(x) + 0.5) for i, x in enumerate(row, 1)]
 
     def _verify(
         self, made: Callable[..., Any], name: str, arguments: Arguments,
@@ -506,6 +591,9 @@ class Function:
             for value in inputs:
                 value.grad = 0.0
         return slopes
+
+    def _outputs_and_jacobian(self, row: Sequence[float]) -> list[float]:
+        return self._values(row) + self._engine_jacobian(row)
 
     def _scale(self, row: Sequence[float]) -> float:
         """Return the largest number that the passes add anywhere: rounding errors are a part of it."""

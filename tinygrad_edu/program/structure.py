@@ -116,20 +116,30 @@ def _article(kind: str) -> str:
     return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
 
 
-def written(arrangement: Arrangement, terms: Sequence[str], key: Callable[[Any], str] | None = None) -> str:
-    """Return an arrangement as Python writes it; without ``key``, a dictionary as a list in its order.
+def written(
+    arrangement: Arrangement,
+    terms: Sequence[str],
+    key: Callable[[Any], str] | None = None,
+    lists: bool = False,
+) -> str:
+    """Return an arrangement as text.
+
+    Args:
+        arrangement: the arrangement.
+        terms: what stands in each place.
+        key: writes the key of a dictionary; without it a dictionary is written as a list in its order.
+        lists: write tuples as lists.
 
     >>> written([[0, 1], (2,)], ["v1", "v2", "v3"])
     '[[v1, v2], (v3,)]'
     """
     if isinstance(arrangement, int):
         return terms[arrangement]
-    if isinstance(arrangement, dict):
-        if key:
-            items = [f"{key(name)}: {written(inner, terms, key)}" for name, inner in arrangement.items()]
-            return f"{{{', '.join(items)}}}"
-        arrangement = [*arrangement.values()]
-    inner = ", ".join([written(inner, terms, key) for inner in arrangement])
-    if isinstance(arrangement, tuple):
-        return f"({inner},)" if len(arrangement) == 1 else f"({inner})"
-    return f"[{inner}]"
+    if isinstance(arrangement, dict) and key:
+        pairs = [f"{key(name)}: {written(inner, terms, key)}" for name, inner in arrangement.items()]
+        return f"{{{', '.join(pairs)}}}"
+    items = arrangement.values() if isinstance(arrangement, dict) else arrangement
+    text = ", ".join([written(inner, terms, key, lists) for inner in items])
+    if isinstance(arrangement, tuple) and not lists:
+        return f"({text},)" if len(arrangement) == 1 else f"({text})"
+    return f"[{text}]"
