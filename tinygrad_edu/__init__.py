@@ -39,6 +39,7 @@ from tinygrad_edu.three_layer import worked_example
 __all__ = [
     "COMPILED",
     "Animation",
+    "BranchError",
     "Check",
     "Diagnosis",
     "DivisionByZeroError",
@@ -47,6 +48,7 @@ __all__ = [
     "Explanation",
     "Explanations",
     "Explorer",
+    "Function",
     "StaleError",
     "TooLargeError",
     "Value",
@@ -59,6 +61,7 @@ __all__ = [
     "explain",
     "explore",
     "from_json",
+    "function",
     "gradient",
     "hessian",
     "hessian_vector_product",

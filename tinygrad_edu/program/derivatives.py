@@ -7,9 +7,12 @@
 """
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
-from tinygrad_edu.program.statements import Program, Statement
+from tinygrad_edu.engine import gradient
+from tinygrad_edu.engine.gradient import reached
+from tinygrad_edu.program.statements import Pool, Program, Statement
 
 Derivative = Statement | float
 """A derivative: a statement, or the number 0 or 1."""
@@ -62,22 +65,21 @@ def adjoints(seeds: Mapping[Statement, Derivative], wrt: Sequence[Statement]) ->
         A term for each of ``wrt``, and for each statement on a path to one.
     """
     order = Program(wrt, seeds).statements
-    cut = {*wrt}
-    active = {*wrt}
-    for made in order:
-        if not active.isdisjoint(made.args):
-            active.add(made)
-    adjoint: dict[Statement, Derivative] = dict.fromkeys(active, 0.0)
-    for made, weight in seeds.items():
-        if made in active:
-            adjoint[made] = weight
-    for made in reversed(order):
-        weight = adjoint.get(made, 0.0)
-        if made not in cut and weight != 0.0:
-            for arg, slope in zip(made.args, slopes(made), strict=True):
-                if arg in active:
-                    adjoint[arg] = _sum(adjoint[arg], _product(weight, slope))
-    return adjoint
+    active = reached(order, attrgetter("args"), wrt)
+    root = Pool().input()  # stands for the weighted sum
+    edges = {root: [(made, weight) for made, weight in seeds.items() if made in active]}
+    edges |= {made: [] for made in wrt}
+
+    def incoming(made: Statement) -> list[tuple[Statement, Any]]:
+        if made in edges:
+            return edges[made]
+        pairs = zip(made.args, slopes(made), strict=True)
+        return [(arg, slope) for arg, slope in pairs if arg in active]
+
+    found = gradient.adjoints(
+        root, [*[made for made in order if made in active], root], incoming, _product, _sum
+    )
+    return dict.fromkeys(active, 0.0) | found
 
 
 def reverse(seeds: Mapping[Statement, Derivative], wrt: Sequence[Statement]) -> list[Derivative]:

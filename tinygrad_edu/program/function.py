@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_edu._common.text import one_line
-from tinygrad_edu.engine import common
+from tinygrad_edu.engine import common, derivatives
 from tinygrad_edu.engine.errors import expect_values
 from tinygrad_edu.engine.rules import greater, where
 from tinygrad_edu.engine.value import Value, topological_order
@@ -287,21 +287,14 @@ class Function:
 
         The keys are pairs: the output's place among all outputs in one row, and the input's among inputs.
         """
-        keys = sorted(self._jacobian)
-        arrangement = {key: place for place, key in enumerate(keys)}
-
-        def replay(row: Sequence[float]) -> list[float]:
-            dense = self._engine_jacobian(row)
-            return [dense[i * self._count + j] for i, j in keys]
-
-        return self._made("sparse_jacobian", [self._jacobian[key] for key in keys], arrangement, replay)
+        return self._sparse("sparse_jacobian", self._jacobian, self._engine_jacobian)
 
     @cached_property
     def hessian(self) -> Callable[..., Any]:
         """The second derivatives: arranged as the inputs, with the arranged inputs in each place."""
         rows = [counted(self.arrangement, i * self._count) for i in range(self._count)]
         terms = self._dense(self._hessian, self._count)
-        return self._made("hessian", terms, put_together(self.arrangement, rows))
+        return self._made("hessian", terms, put_together(self.arrangement, rows), self._engine_hessian)
 
     @cached_property
     def sparse_hessian(self) -> Callable[..., Any]:
@@ -309,9 +302,19 @@ class Function:
 
         The keys are pairs of places in the row of inputs. Both (i, j) and (j, i) are there.
         """
-        keys = sorted(self._hessian)
+        return self._sparse("sparse_hessian", self._hessian, self._engine_hessian)
+
+    def _sparse(
+        self, name: str, terms: dict[tuple[int, int], Derivative], engine: Callable[..., list[float]]
+    ) -> Callable[..., Any]:
+        keys = sorted(terms)
+
+        def some(row: Sequence[float]) -> list[float]:
+            dense = engine(row)
+            return [dense[i * self._count + j] for i, j in keys]
+
         arrangement = {key: place for place, key in enumerate(keys)}
-        return self._made("sparse_hessian", [self._hessian[key] for key in keys], arrangement)
+        return self._made(name, [terms[key] for key in keys], arrangement, some)
 
     @cached_property
     def jvp(self) -> Callable[..., Any]:
@@ -319,23 +322,32 @@ class Function:
 
         Called as ``f.jvp(inputs, tangents)``: both arranged as ``inputs`` of :func:`function` was.
         """
+
+        def engine(row: Sequence[float]) -> list[float]:
+            inputs, outputs = self._graph(row[: self._count])
+            return derivatives.jvp(outputs, inputs, row[self._count :])
+
         vector = [self._pool.input() for _ in self.program.inputs]
-        tangents = dict(zip(self.program.inputs, vector, strict=True))
-        terms = forward(tangents, self.program.outputs)
-        return self._made("jvp", terms, self.result, None, (vector, self.arrangement))
+        terms = forward(dict(zip(self.program.inputs, vector, strict=True)), self.program.outputs)
+        return self._made("jvp", terms, self.result, engine, ("tangents", vector, self.arrangement))
 
     @cached_property
     def vjp(self) -> Callable[..., Any]:
         """A vector times the Jacobian: the derivatives along the inputs of a weighted sum of the outputs.
 
-        Called as ``f.vjp(inputs, weights)``, the weights arranged as the outputs.
+        Called as ``f.vjp(inputs, cotangents)``, these arranged as the outputs.
         """
+
+        def engine(row: Sequence[float]) -> list[float]:
+            inputs, outputs = self._graph(row[: self._count])
+            return derivatives.vjp(outputs, inputs, row[self._count :])
+
         vector = [self._pool.input() for _ in self.program.outputs]
         seeds: dict[Statement, Derivative] = {}
         for output, weight in zip(self.program.outputs, vector, strict=True):
             seeds[output] = seeds[output] + weight if output in seeds else weight
         terms = reverse(seeds, self.program.inputs)
-        return self._made("vjp", terms, self.arrangement, None, (vector, self.result))
+        return self._made("vjp", terms, self.arrangement, engine, ("cotangents", vector, self.result))
 
     @cached_property
     def hessian_vector_product(self) -> Callable[..., Any]:
@@ -343,10 +355,16 @@ class Function:
 
         Called as ``f.hessian_vector_product(inputs, vector)``: both arranged as ``inputs`` was.
         """
+
+        def engine(row: Sequence[float]) -> list[float]:
+            inputs, outputs = self._graph(row[: self._count])
+            return derivatives.hessian_vector_product(outputs[0], inputs, row[self._count :])
+
         vector = [self._pool.input() for _ in self.program.inputs]
-        tangents = dict(zip(self.program.inputs, vector, strict=True))
-        terms = forward(tangents, [self._statement(term) for term in self._gradient])
-        return self._made("hessian_vector_product", terms, self.arrangement, None, (vector, self.arrangement))
+        slopes = [self._statement(term) for term in self._gradient]
+        terms = forward(dict(zip(self.program.inputs, vector, strict=True)), slopes)
+        second = "vector", vector, self.arrangement
+        return self._made("hessian_vector_product", terms, self.arrangement, engine, second)
 
     # --- Elsewhere ---
 
@@ -487,34 +505,25 @@ class Function:
     # --- Functions made of them ---
 
     def _made(
-        self,
-        name: str,
-        terms: Sequence[Derivative],
-        result: Arrangement,
-        engine: Callable[[Sequence[float]], list[float]] | None = None,
-        vector: tuple[list[Statement], Arrangement] | None = None,
-    ) -> Callable[..., Any]:
+        self, name: str, terms: Sequence[Derivative], result: Arrangement,
+        engine: Callable[[Sequence[float]], list[float]],
+        vector: tuple[str, list[Statement], Arrangement] | None = None,
+    ) -> Callable[..., Any]:  # fmt: skip
         """Return a function of the inputs, compared with the engine on some numbers.
 
         Args:
             name: its name.
             terms: what it computes.
             result: how these are arranged.
-            engine: computes them from the inputs in one row; None for: statement by statement.
-            vector: the inputs of a second argument, and how it is arranged.
+            engine: computes them from the inputs in one row.
+            vector: the name of a second argument, its statements, and how it is arranged.
         """
-        program = self._valid_program(terms, vector[0] if vector else ())
         arguments = self._arguments
         if vector:
-            arguments = Arguments(["inputs", "vector"], [self.arrangement, vector[1]])
-
-        def by_statements(row: Sequence[float]) -> list[float]:
-            self._graph(row[: self._count])  # raises an error where the function has no value
-            known = dict(_steps(program, row))
-            return [known[made].data if made.number is None else made.number for made in program.outputs]
-
-        made = runnable(name, program, arguments, result, engine or by_statements)
-        self._verify(made, name, arguments, engine or by_statements)
+            arguments = Arguments(["inputs", vector[0]], [self.arrangement, vector[2]])
+        program = self._valid_program(terms, vector[1] if vector else ())
+        made = runnable(name, program, arguments, result, engine)
+        self._verify(made, name, arguments, engine)
         return made
 
     @cached_property
@@ -584,13 +593,11 @@ class Function:
 
     def _engine_jacobian(self, row: Sequence[float]) -> list[float]:
         inputs, outputs = self._graph(row)
-        slopes: list[float] = []
-        for output in outputs:
-            output.backward()
-            slopes += [value.grad for value in inputs]
-            for value in inputs:
-                value.grad = 0.0
-        return slopes
+        return [slope for line in derivatives.jacobian(outputs, inputs) for slope in line]
+
+    def _engine_hessian(self, row: Sequence[float]) -> list[float]:
+        inputs, outputs = self._graph(row)
+        return [slope for line in derivatives.hessian(outputs[0], inputs) for slope in line]
 
     def _outputs_and_jacobian(self, row: Sequence[float]) -> list[float]:
         return self._values(row) + self._engine_jacobian(row)
