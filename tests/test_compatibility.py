@@ -90,7 +90,112 @@ def test_a_neuron_in_micrograds_style() -> None:
     assert [p.data for p in [*weights, bias]] == pytest.approx([0.3, -1.4, -0.1])
 
 
+def moons_loss(model: Any, Value: Any) -> Any:
+    """The loss of micrograd's demo: maximum margin and an L2 penalty, in its code."""
+    X, y = [[0.5, -1.0], [1.5, 0.3], [-0.7, 0.9], [-1.2, -0.4]], [1, 1, -1, -1]
+    inputs = [list(map(Value, row)) for row in X]
+    scores = list(map(model, inputs))
+    losses = [(1 + -yi * scorei).relu() for yi, scorei in zip(y, scores, strict=True)]
+    data_loss = sum(losses) * (1.0 / len(losses))
+    reg_loss = 1e-4 * sum(p * p for p in model.parameters())
+    return data_loss + reg_loss
+
+
+@pytest.mark.skipif(MicrogradValue is None, reason="micrograd is not installed")
+def test_a_network_of_micrograd_is_trained_in_the_same_way() -> None:
+    import micrograd.nn as theirs
+
+    from tinygrad_edu import nn as ours
+
+    histories = []
+    for nn, cls in ((ours, Value), (theirs, MicrogradValue)):
+        random.seed(1337)
+        model, losses = nn.MLP(2, [4, 4, 1]), []
+        for k in range(10):
+            total = moons_loss(model, cls)
+            model.zero_grad()
+            total.backward()
+            for p in model.parameters():
+                p.data -= (1.0 - 0.9 * k / 100) * p.grad
+            losses.append(total.data)
+        histories.append(losses)
+    assert histories[0] == pytest.approx(histories[1], rel=1e-9)
+
+
+@pytest.mark.skipif(MicrogradValue is None, reason="micrograd is not installed")
+def test_parts_of_a_network_of_micrograd() -> None:
+    import micrograd.nn as theirs
+
+    from tinygrad_edu import nn as ours
+
+    results = []
+    for nn, cls in ((ours, Value), (theirs, MicrogradValue)):
+        random.seed(3)
+        neurons = [nn.Neuron(2), nn.Neuron(2, nonlin=False), nn.Neuron(2, False)]
+        layer = nn.Layer(2, 2, nonlin=False)
+        x = [cls(0.5), cls(-2.0)]
+        outputs = [neuron(x).data for neuron in neurons] + [out.data for out in layer(x)]
+        parameters = [p.data for part in [*neurons, layer] for p in part.parameters()]
+        results.append((outputs, parameters, [neuron.nonlin for neuron in neurons]))
+    (outputs, *rest), (expected, *others) = results
+    assert outputs == pytest.approx(expected, rel=1e-14)
+    assert rest == others
+
+
 # --- The lecture ---
+
+
+def test_an_operation_added_as_in_the_lecture() -> None:
+    """A class that the lecture builds adds tanh by a closure; the same lines run on this Value."""
+
+    def lecture_tanh(self: Value) -> Value:
+        x = self.data
+        t = (math.exp(2 * x) - 1) / (math.exp(2 * x) + 1)
+        out = Value(t, (self,), "tanh")
+
+        def _backward() -> None:
+            self.grad += (1 - t**2) * out.grad
+
+        out._backward = _backward
+        return out
+
+    a = Value(0.8, label="a")
+    o = lecture_tanh(a * 2.0 + a)
+    o.backward()
+    assert o._op == "tanh"
+    assert a.grad == pytest.approx(3.0 * (1 - math.tanh(2.4) ** 2))
+
+
+def test_the_lectures_network_of_its_own_classes() -> None:
+    """Neuron, Layer and MLP as the lecture writes them, trained on its four examples."""
+
+    class Neuron:
+        def __init__(self, nin: int) -> None:
+            self.w = [Value(random.uniform(-1, 1)) for _ in range(nin)]
+            self.b = Value(random.uniform(-1, 1))
+
+        def __call__(self, x: Any) -> Any:
+            act = sum((wi * xi for wi, xi in zip(self.w, x, strict=True)), self.b)
+            return act.tanh()
+
+        def parameters(self) -> list[Value]:
+            return [*self.w, self.b]
+
+    random.seed(5)
+    layers = [[Neuron(3) for _ in range(4)], [Neuron(4)]]
+    parameters = [p for layer in layers for neuron in layer for p in neuron.parameters()]
+    xs, ys = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]], [1.0, -1.0, -1.0, 1.0]
+    losses = []
+    for _ in range(20):
+        ypred = [layers[1][0]([neuron(x) for neuron in layers[0]]) for x in xs]
+        loss = sum((yout - ygt) ** 2 for ygt, yout in zip(ys, ypred, strict=True))
+        for p in parameters:
+            p.grad = 0.0
+        loss.backward()
+        for p in parameters:
+            p.data += -0.1 * p.grad
+        losses.append(loss.data)
+    assert losses[-1] < 0.2 * losses[0]
 
 
 def lecture_neuron() -> dict[str, Value]:

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tinygrad_edu import Value, three_layer
+from tinygrad_edu import StaleError, Value, draw, explain, three_layer
 from tinygrad_edu._common.names import UnknownNameError
 from tinygrad_edu._module import Module
 from tinygrad_edu.callbacks import checkpoint, early_stopping, record_norms, resume
@@ -696,3 +696,77 @@ def test_a_history_shows_itself_in_a_line():
     history = quick(MLP(2, [1], seed=1), xor(), epochs=3, metric="accuracy")
     assert repr(history).startswith("<History of 3 epochs, loss 0.")
     assert "\n" not in repr(history)
+
+
+# --- The usual loops need no extra calls ----------------------------------------------------------
+
+
+def test_a_new_graph_in_each_step():
+    model = MLP(2, [4, 1], "tanh", seed=1)
+    optimizer = Adam(model.parameters(), 0.05)
+    losses = []
+    for _ in range(20):
+        loss = sum((model(x) - y) ** 2 for x, y in xor())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.data)
+    assert losses[-1] < losses[0]
+
+
+def test_the_same_graph_asks_for_forward():
+    w = Value(1.0, "w")
+    loss = (w * 3.0 - 1.0) ** 2
+    loss.backward()
+    w.data -= 0.1 * w.grad
+    with pytest.raises(StaleError, match=r"w was assigned .*: call forward\(\)"):
+        loss.backward()
+    loss.forward()
+    loss.backward()
+
+
+def test_a_step_and_then_a_picture():
+    model = MLP(1, [1], seed=1)
+    optimizer = SGD(model.parameters(), 0.1)
+    loss = half_squared_error(model([1.0]), 0.5)
+    loss.backward()
+    fresh = draw(loss).source
+    optimizer.step()
+    stale = draw(loss).source
+    assert "forward()" not in fresh
+    assert "forward()" in stale
+    with pytest.raises(StaleError):
+        explain(loss, model.parameters()[0])
+
+
+def test_what_train_leaves_can_be_shown():
+    example = three_layer.worked_example()
+    example.train(3)
+    assert "forward()" not in draw(example["E_total"], example["w5"]).source
+    example["E_total"].backward()
+    assert "∂E_total/∂w5" in str(explain(example["E_total"], example["w5"]))
+
+
+def test_finite_differences():
+    model, h = MLP(2, [3, 1], "tanh", seed=1), 1e-6
+
+    def loss():
+        return sum((model(x) - y) ** 2 for x, y in xor())
+
+    once = loss()
+    once.backward()
+    for parameter in model.parameters():
+        before = parameter.data
+        parameter.data = before + h
+        up = loss().data
+        once.forward()  # the same graph gives the same number
+        assert once.data == up
+        parameter.data = before - h
+        down = loss().data
+        parameter.data = before
+        assert parameter.grad == pytest.approx((up - down) / (2 * h), rel=1e-6, abs=1e-8)
+    once.forward()
+    gradients = [parameter.grad for parameter in model.parameters()]
+    model.zero_grad()
+    once.backward()
+    assert [parameter.grad for parameter in model.parameters()] == gradients
