@@ -1,4 +1,4 @@
-"""Autoencoders: a network whose targets are its inputs has to find a short code for them.
+"""Autoencoders: a network whose targets are its inputs must find a short code for them.
 
     python examples/autoencoder.py                     # 8 one-hot rows through 3 neurons
     python examples/autoencoder.py --digits --plot .   # 64 pixels through 2 numbers, with pictures
@@ -14,7 +14,7 @@ from tinygrad_edu.nn import MLP
 
 
 def one_hot(seed=0, progress=True):
-    """Squeeze eight one-hot rows through three neurons; they find a code of three numbers for each."""
+    """Encode eight one-hot rows in three neurons; return the codes, and the largest output of each row."""
     data = datasets.one_hot(8)
     model = MLP(8, [3, 8], activation=["sigmoid", "linear"], seed=seed)
     optimizer = optim.Adam(model.parameters(), 0.05)
@@ -25,7 +25,7 @@ def one_hot(seed=0, progress=True):
 
 
 def digits(epochs, plot):
-    """Squeeze the digits' 64 pixels through a code of 2 numbers, and show codes and what comes back."""
+    """Encode the 64 pixels of each digit in 2 numbers, and plot the codes and the decoded digits."""
     data = datasets.digits()
     model = MLP(64, [24, 2, 24, 64], ["tanh", "linear", "tanh", "sigmoid"], init="xavier", seed=0)
     optimizer = optim.Adam(model.parameters(), 0.005)
@@ -44,7 +44,7 @@ def digits(epochs, plot):
         rows = data.inputs[:20]
         pairs = rows[:10] + [model(row) for row in rows[:10]] + rows[10:] + [model(row) for row in rows[10:]]
         axes = plots.images(pairs)
-        axes.set_title("digits, and below each what its two numbers give back")
+        axes.set_title("digits, and below each the digit decoded from its two numbers")
         axes.figure.savefig(Path(plot) / "digits_back.png")
 
 

@@ -1,4 +1,4 @@
-"""Read handwritten digits: a 64-32-10 network of 2,410 scalars, above 95 % on digits it never saw.
+"""Classify handwritten digits: a 64-32-10 network of 2,410 scalars, above 95 % on unseen digits.
 
     python examples/digits.py [--epochs 12] [--plot digits.png]
 
@@ -31,9 +31,8 @@ def main():
         metric="accuracy",
     )
     measured = train.evaluate(model, test, "categorical_cross_entropy", "accuracy")
-    print(
-        f"after {history.epochs} epochs: {measured['accuracy']:.1%} of {len(test)} unseen digits read right"
-    )
+    right = measured["accuracy"]
+    print(f"after {history.epochs} epochs: {right:.1%} of {len(test)} unseen digits are classified correctly")
     if options.plot:
         from tinygrad_edu import plots
 

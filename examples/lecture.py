@@ -1,9 +1,10 @@
-"""The way of a lecture that builds this engine by hand: chain rule first, then a neuron, then a network.
+"""A lecture that builds such an engine by hand: the chain rule first, then a neuron, then a network.
 
     python examples/lecture.py
 
-Each part is code as one writes it for such a hand-made `Value`: labels, `_prev`, `_op`, gradients set by hand
-and passed on with `_backward()`.
+The lecture is A. Karpathy's "The spelled-out intro to neural networks and backpropagation: building
+micrograd" (2022). Each part is code as one writes it for the class `Value` made there: labels, `_prev`,
+`_op`, gradients set by hand and passed on with `_backward()`.
 """
 
 import math

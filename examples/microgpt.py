@@ -1,11 +1,11 @@
-"""A GPT of 4,192 scalars that learns to make up names, written for this engine in the way of microgpt.
+"""A GPT of 4,192 scalars that learns to invent names, after A. Karpathy's microgpt.
 
     python examples/microgpt.py [--names examples/names.txt] [--steps 30]
 
-One layer of four attention heads, 16 numbers for each letter and each position, no biases. The names are read
-letter by letter; the network guesses each next letter from those before. Code written for microgpt's own
-`Value` runs here with its class replaced by the import. This script differs from it in one way: weighted
-sums are single `dot` nodes, which makes the graph, and the time, several times smaller.
+One layer of four attention heads, 16 numbers for each letter and each position, no biases. The network
+reads names letter by letter and predicts each next letter from those before. Code written for microgpt's
+own `Value` runs here with its class replaced by the import. This script differs in one respect: a weighted
+sum is a single `dot` node, which makes the graph, and the time, several times smaller.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def normalise(x):
 
 
 class GPT(Module):
-    """Maps letters, one after the other, to how likely each letter is to follow."""
+    """Maps a sequence of letters to the logits of the letter that follows each."""
 
     def __init__(self, letters):
         self.letter, self.position = matrix(letters, WIDTH), matrix(LONGEST, WIDTH)
@@ -63,7 +63,7 @@ class GPT(Module):
         return logits
 
     def attend(self, query, keys, values):
-        """Return, head by head, the values of all letters so far, weighted by how well their keys fit."""
+        """Return for each head the values of all letters so far, weighted by the softmax of query · key."""
         size = WIDTH // HEADS
         seen = []
         for start in range(0, WIDTH, size):
@@ -118,7 +118,7 @@ def main():
     except (OSError, ValueError) as error:
         parser.error(f"the names cannot be read: {error}")
     model, letters, _ = train(names, options.steps)
-    print(f"{len(model.parameters())} parameters; names it makes up:")
+    print(f"{len(model.parameters())} parameters; names it invents:")
     for _ in range(5):
         print(" ", make_up(model, letters))
 

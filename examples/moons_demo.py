@@ -1,8 +1,8 @@
-"""The experiment of micrograd's demo, in its style: two moons, a maximum-margin loss, an L2 penalty.
+"""The experiment of micrograd's demo: two moons, a maximum-margin loss, an L2 penalty.
 
     python examples/moons_demo.py [--steps 100] [--plot boundary.png]
 
-Everything is written out, as one would in micrograd; in `examples/digits.py`, `train.fit` does this work.
+Everything is written out, as in micrograd; in `examples/digits.py`, `train.fit` does this work.
 """
 
 import argparse

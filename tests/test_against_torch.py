@@ -6,7 +6,7 @@ import pytest
 
 from tinygrad_edu import Value, optim
 from tinygrad_edu.losses import LOSSES
-from tinygrad_edu.nn import MLP
+from tinygrad_edu.nn import MLP, Neuron
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle here: pip install torch")
 
@@ -41,6 +41,39 @@ def test_losses(name, theirs, targets):
     other.backward()
     assert own.data == pytest.approx(other.item(), rel=1e-12)
     assert [value.grad for value in values] == pytest.approx(logits.grad.tolist(), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("relu", F.relu),
+        ("leaky_relu", F.leaky_relu),
+        ("relu6", F.relu6),
+        ("hardtanh", F.hardtanh),
+        ("elu", F.elu),
+        ("selu", F.selu),
+        ("gelu", F.gelu),
+        ("silu", F.silu),
+        ("mish", F.mish),
+        ("softplus", F.softplus),
+        ("softsign", F.softsign),
+        ("sigmoid", torch.sigmoid),
+        ("tanh", torch.tanh),
+    ],
+)
+def test_activations(name, theirs):
+    numbers = [-9.0, -2.5, -1e-3, 0.0, 1e-3, 0.7, 5.0, 6.5]
+    neuron, weights = Neuron(1, name, bias=None), tensor(numbers)
+    outputs = theirs(weights)
+    outputs.sum().backward()
+    for number, output, slope in zip(numbers, outputs.tolist(), weights.grad.tolist(), strict=True):
+        neuron.w[0].data = number
+        neuron.zero_grad()
+        out = neuron([1.0])
+        out.backward()
+        assert out.data == pytest.approx(output, rel=1e-12, abs=1e-15)
+        if number:  # at kinks, PyTorch's slopes differ from one function to the next
+            assert neuron.w[0].grad == pytest.approx(slope, rel=1e-11, abs=1e-16)
 
 
 OPTIMISERS = [
