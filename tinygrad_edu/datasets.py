@@ -131,7 +131,7 @@ def split(examples: Sequence[Any], fraction: float, seed: int = 0) -> tuple[list
         ValueError: if one of the two would be empty.
 
     >>> split(["a", "b", "c", "d"], 0.25)
-    (['a', 'b', 'd'], ['c'])
+    (['a', 'b', 'c'], ['d'])
     """
     count = len(examples)
     size = round(count * fraction) if 0 < fraction < 1 else 0
