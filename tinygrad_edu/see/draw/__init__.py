@@ -16,7 +16,7 @@ from tinygrad_edu.see.layers import COARSEST, LayerGraph
 if TYPE_CHECKING:
     from pathlib import Path
 
-COLOURS = "Orange raises the derivative, blue lowers it; the wider, the more; dashed: by nothing."
+COLOURS = "Orange raises the derivative, blue lowers it; width shows by how much; dashed: not at all."
 NUMBERS = "The number on an arrow is ∂(where it ends)/∂(where it starts)"
 MATRICES = "; between layers, the matrix of such derivatives."
 

@@ -1,7 +1,7 @@
 """SVG to PNG, PDF, GIF and HTML, on machines with neither fonts nor Graphviz installed.
 
-The font is Arimo, from the package fontpkg-arimo: it has the widths of Helvetica, which the layout
-reckons with, and every sign that a picture needs, ∂ × − – and ₀ to ₉ among them.
+The font is Arimo, from the package fontpkg-arimo. It has the widths of Helvetica, which the layout
+assumes, and every character that a picture needs, such as ∂ × − – and ₀ to ₉.
 """
 
 import html
@@ -80,7 +80,7 @@ def _palette() -> list[tuple[int, ...]]:
     for share in (0, 1, *(i / 20 for i in range(1, 20))):
         for ink in inks:
             color = tuple(round(255 + (channel - 255) * share) for channel in bytes.fromhex(ink[1:]))
-            # Of colours that look alike only one: Pillow finds the nearest no more exactly than this.
+            # Of colours that look alike only one: Pillow compares colours with this precision.
             distinct.setdefault(tuple(channel >> 3 for channel in color), color)
     return list(distinct.values())
 
@@ -136,7 +136,7 @@ def _raster(svg: str, dpi: float, transparent: bool = False) -> Any:
         dpi=dpi,
         background=None if transparent else "white",
         font_files=[_font_file()],
-        # The machine's fonts are asked only for what Arimo has not, a label in Chinese perhaps.
+        # The fonts of the machine are used only for what Arimo lacks, such as a label in Chinese.
         skip_system_fonts=covered >= set(map(ord, _text(svg))),
     )
     return Image.open(io.BytesIO(pixels))
@@ -144,15 +144,15 @@ def _raster(svg: str, dpi: float, transparent: bool = False) -> Any:
 
 @cache
 def _give_reportlab_the_font() -> None:
-    """Register both weights of the font; a bold one must be made, as reportlab takes no variable font."""
+    """Register both weights of the font. The bold one is made here: reportlab cannot use a variable font."""
     from fontTools.ttLib import TTFont
     from fontTools.varLib.instancer import instantiateVariableFont
     from svglib.svglib import register_font
 
     register_font(FONT, _font_file())
-    bold: Any = io.BytesIO()  # svglib asks for a path, and hands it on to reportlab, which takes a file
+    bold: Any = io.BytesIO()  # svglib asks for a path, but passes it on to reportlab, which accepts a file
     with TTFont(_font_file(), recalcTimestamp=False) as font:
-        for table in ("GDEF", "GPOS", "GSUB"):  # ligatures and such, which take time and are not used
+        for table in ("GDEF", "GPOS", "GSUB"):  # ligatures and the like: they cost time and are not used
             del font[table]
         # reportlab tells fonts apart by the names inside them
         instantiateVariableFont(font, {"wght": 700}, inplace=True, updateFontNames=True)
@@ -183,7 +183,7 @@ def _in_font(svg: str) -> str:
 
 
 def _text(svg: str) -> str:
-    """Return every character that stands in a picture."""
+    """Return all text of a picture."""
     return html.unescape("".join(re.findall(r"<text[^>]*>([^<]*)", svg)))
 
 
@@ -193,4 +193,4 @@ def _check_size(svg: str, dpi: float) -> None:
     width, height = (float(points) for points in re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2])
     largest = 72 * (MOST_PIXELS / (width * height)) ** 0.5
     if dpi > largest:
-        raise ValueError(f"dpi={dpi} makes too large a picture of this: {largest:.0f} is possible")
+        raise ValueError(f"dpi={dpi} makes this picture too large: at most {largest:.0f} is possible")
