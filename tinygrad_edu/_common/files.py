@@ -1,6 +1,5 @@
 """Files: read with clear errors, written atomically."""
 
-import json
 import os
 import threading
 from pathlib import Path
@@ -55,6 +54,8 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
         OSError: if the file cannot be written.
     """
     try:
+        import json  # when it is needed: the package is to load quickly
+
         text = json.dumps(content, indent=1, allow_nan=False)
     except ValueError:
         raise ValueError(f"{path} is not written: a number in it is infinite or NaN") from None
@@ -73,6 +74,8 @@ def read_json(path: str | os.PathLike[str], keys: tuple[str, ...]) -> dict[str, 
         ValueError: if it is not JSON, or lacks one of the keys.
     """
     try:
+        import json
+
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a JSON file: {error}") from None

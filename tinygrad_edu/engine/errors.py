@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
-from numbers import Real
+from numbers import Complex, Number, Real
 from typing import Any, SupportsFloat
 
 from tinygrad_edu._common.text import one_line
@@ -51,7 +50,7 @@ def as_float(number: SupportsFloat) -> float:
     if type(number) is float:
         return number
     try:
-        if isinstance(number, float | int | Real | Decimal):
+        if isinstance(number, float | int | Real) or _is_decimal(number):
             return float(number)
         if getattr(number, "ndim", 1) == 0 and hasattr(number, "item"):  # of NumPy, PyTorch, JAX
             return as_float(number.item())
@@ -68,6 +67,10 @@ def as_float(number: SupportsFloat) -> float:
     else:
         advice = "give an int, a float, a bool, a Fraction, a Decimal or a NumPy scalar"
     raise TypeError(f"a Value holds one real number, not {type(number).__name__}: {advice}")
+
+
+def _is_decimal(number: Any) -> bool:
+    return isinstance(number, Number) and not isinstance(number, Complex)  # without importing decimal
 
 
 def as_text(label: Any) -> str:

@@ -1,6 +1,5 @@
 """A graph as a file: ``to_json`` and ``from_json``; and as a graph of networkx."""
 
-import json
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -33,6 +32,8 @@ def to_json(roots: Value | Iterable[Value]) -> str:
     {"data": 0.25, "op": "mul", "args": [0, 0]}
     ]}
     """
+    import json  # when it is needed: the package is to load quickly
+
     several = listed(roots)
     expect_values("to_json(roots) takes", *several)
     order = topological_order(Value(0.0, tuple(several)))[:-1]
@@ -79,6 +80,8 @@ def from_json(text: str) -> Value | list[Value]:
     >>> from_json(to_json(x * y))
     Value(data=1.5, grad=0.0)
     """
+    import json
+
     try:
         found = json.loads(text)
     except (TypeError, ValueError, RecursionError) as error:

@@ -17,7 +17,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable
-from string import Formatter
 from typing import NamedTuple
 
 from tinygrad_edu._common.text import one_line
@@ -267,6 +266,8 @@ def write(
 
 def _names_in(template: str) -> set[int]:
     """Return the arguments that a template wants as names."""
+    from string import Formatter  # when it is needed: the package is to load quickly
+
     fields = [(int(field), spec) for _, field, spec, _ in Formatter().parse(template) if field]
     times = Counter(field for field, _ in fields)
     return {field for field, spec in fields if times[field] > 1 or spec == "NAME"}

@@ -2,7 +2,6 @@
 
 import functools
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
@@ -137,6 +136,8 @@ class Derivation:
 
 def to_text(sections: Sequence[Section]) -> str:
     """Return sections as text in lines of at most 80 columns, where names leave room for that."""
+    import textwrap  # when it is needed: the package is to load quickly
+
     return "\n\n".join(
         "\n".join([textwrap.fill(title, COLUMNS), *_lines(equations)]) for title, equations in sections
     )
