@@ -35,6 +35,7 @@ class Common:
     args: "tuple[Any, ...]"
     slopes: tuple[float, ...]
     is_constant: bool
+    _order: "Callable[[Any], list[Any]]"  # topological_order, given by value.py
 
     # --- Comparison and text ---
 

@@ -15,9 +15,7 @@ def deepcopy(value: Any, memo: dict[int, Any]) -> Any:
     """Copy a Value and all that it depends on: arguments first, because recursion would end at Python's limit."""
     import copy
 
-    from tinygrad_edu.engine.value import topological_order
-
-    for each in topological_order(value):
+    for each in value._order(value):
         if id(each) not in memo:
             data, grad, label, group, constant, op, args, slopes = state(each)
             args = tuple([memo[id(arg)] for arg in args])
@@ -35,9 +33,7 @@ def reduce(value: Any) -> Any:
     announced = _local.__dict__.setdefault("announced", {})
     before: Any = None
     if value.args and id(value) not in announced:
-        from tinygrad_edu.engine.value import topological_order
-
-        inner = [each for each in topological_order(value) if each.args and each is not value]
+        inner = [each for each in value._order(value) if each.args and each is not value]
         if inner:
             announced.update((id(each), each) for each in inner)
             before = (inner, _End([id(each) for each in inner]))

@@ -323,5 +323,6 @@ else:
     Value = _engine.create(topological_order)  # type: ignore
     topological_order, expect_current = _engine.topological_order, _engine.expect_current
 
+Common._order = staticmethod(topological_order)
 for _op in TABLE.values():
     attach(_op)
