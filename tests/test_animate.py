@@ -162,7 +162,7 @@ def test_without_css_the_last_state_is_shown(example, wrt):
     animation = animate(example["E_total"], wrt=wrt)
     shown = visible_texts(animation.svg)
     assert shown == visible_texts(animation.frame(len(animation.steps)))
-    still = visible_texts(draw(example["E_total"], wrt=wrt).svg)
+    still = visible_texts(draw(example["E_total"], wrt=wrt, detail="named").svg)
     assert shown[0] == "Done"
     if wrt is None:
         assert sorted(shown[2:]) == sorted(still)

@@ -32,24 +32,24 @@ def count(image: Image.Image, color: tuple[int, ...]) -> int:
 
 @pytest.fixture
 def w1(example):
-    return draw(example["E_total"], wrt=example["w1"])
+    return draw(example["E_total"], wrt=example["w1"], detail="named")
 
 
 def test_png_has_the_size_and_the_colours_of_the_svg(w1):
     image = opened(images.png(w1.svg))
-    points = [float(side) for side in re.findall(r'(?:width|height)="([\d.]+)pt"', w1.svg)[:2]]
-    assert image.size == pytest.approx([side * 96 / 72 for side in points], abs=1)
+    pixels = [float(side) for side in re.findall(r' (?:width|height)="([\d.]+)"', w1.svg)[:2]]
+    assert image.size == pytest.approx(pixels, abs=1)
     assert image.getpixel((0, 0)) == (255, 255, 255)
     positive, negative, faint = (
         count(image, rgb(c)) for c in (theme.POSITIVE, theme.NEGATIVE, theme.FAINT_LINE)
     )
-    assert positive > negative > 1000  # the thicker lines
-    assert faint > 1000
+    assert positive > negative > 500  # the thicker lines
+    assert faint > 500
 
 
 @pytest.mark.parametrize("sign", [*"∂×−–₀₁₂₃₄₅₆₇₈₉", "w", "Ж", "η"])
 def test_every_sign_is_visible_in_png_and_differs_from_a_missing_one(sign):
-    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="30pt" height="30pt">{}</svg>'
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40">{}</svg>'
     text = '<text x="5" y="20" font-size="20" font-family="Helvetica, sans-serif">{}</text>'
     blank, missing, seen = (
         opened(images.png(svg.format(content))).tobytes()
@@ -60,7 +60,7 @@ def test_every_sign_is_visible_in_png_and_differs_from_a_missing_one(sign):
 
 
 def test_names_are_bold_in_png(example):
-    svg = draw(example["E_total"]).svg
+    svg = draw(example["E_total"], detail="named").svg
     assert 'font-weight="bold"' in svg
     dark = [
         sum(number for number, gray in opened(images.png(text), "L").getcolors() if gray < 100)
@@ -92,8 +92,9 @@ def test_transparent_png(w1, tmp_path):
 
 def test_pdf_has_its_text_colours_and_fonts(w1):
     (page,) = PdfReader(io.BytesIO(images.pdf(w1.svg))).pages
-    points = [float(side) for side in re.findall(r'(?:width|height)="([\d.]+)pt"', w1.svg)[:2]]
-    assert [float(side) for side in page.mediabox[2:]] == pytest.approx(points, abs=1)
+    pixels = [float(side) for side in re.findall(r' (?:width|height)="([\d.]+)"', w1.svg)[:2]]
+    points = [float(side) * 96 / 72 for side in page.mediabox[2:]]
+    assert points == pytest.approx(pixels, abs=1)
     text = page.extract_text()
     shown = [
         element.text for element in ElementTree.fromstring(w1.svg).iter() if element.tag.endswith("}text")

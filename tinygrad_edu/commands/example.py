@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--wrt", dest="example_wrt", metavar="NAME", help="the weight or bias to explain (w5)")
     add("--output", dest="example_output", metavar="FILE", help="the picture; its suffix is the format")
-    add("--detail", dest="example_detail", choices=DETAILS, help="how fine (named)")
+    add("--detail", dest="example_detail", choices=DETAILS, help="how fine (network)")
     parser.set_defaults(run=run)
 
 
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     """Print the worked example and the derivation of one gradient, and write its picture."""
     wrt = options.example_wrt or "w5"
     output = options.example_output or f"three_layer_{wrt}.svg"
-    detail: Detail = options.example_detail or "named"
+    detail: Detail | None = options.example_detail
     look_up("weight or bias", wrt, WEIGHTS | BIASES)
     example = worked_example()
     E_total = example["E_total"]

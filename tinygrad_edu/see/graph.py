@@ -14,8 +14,9 @@ from tinygrad_edu.engine.gradient import adjoints, expressions, is_taken, local_
 from tinygrad_edu.engine.value import Value, topological_order
 from tinygrad_edu.program.forms import Term, number
 from tinygrad_edu.see.notation import Names, written
+from tinygrad_edu.see.place import Place
 
-Detail = Literal["ops", "named", "neuron", "layer"]
+Detail = Literal["ops", "named", "neuron", "layer", "network"]
 DETAILS = get_args(Detail)
 
 INSIDE_A_NEURON = {"net", "weight", "bias"}
@@ -296,8 +297,8 @@ def fold(root: Value, detail: Detail | None = None, keep: Collection[Value] = ()
             expression is part of the expression there, and a graph without labels is shown at "ops".
             "neuron" also hides what is inside the neurons of a network: the Values of which their
             ``group`` says that they are a net, a weight or a bias. "layer" shows the same Values, for
-            ``layers`` to group. In a graph without a network, "neuron" is the same as "named". If None,
-            ``natural_detail``.
+            ``layers`` to group. In a graph without a network, "neuron" is the same as "named". "network",
+            the textbook's figure, is the same as "named" here. If None, ``natural_detail``.
         keep: Values of the graph that stay visible in any case.
 
     Raises:
@@ -316,7 +317,7 @@ def fold(root: Value, detail: Detail | None = None, keep: Collection[Value] = ()
     detail = detail or natural_detail(root)
     if detail == "ops" or not any(value.label for value in order):
         return Graph(root, order, _all_edges(order), "ops")
-    return folded(order, detail, keep)
+    return folded(order, "named" if detail == "network" else detail, keep)
 
 
 def natural_detail(root: Value) -> Detail:
@@ -337,7 +338,10 @@ def _all_edges(order: list[Value]) -> list[Edge]:
 
 
 def folded(order: list[Value], detail: Detail, keep: Collection[Value] = ()) -> Graph:
-    """Return the graph whose Values are ``order``, its root the last, with some hidden, as ``fold`` says."""
+    """Return the graph whose Values are ``order``, its root the last, with some hidden, as ``fold`` says.
+
+    At "network" those are visible that a network has given a place.
+    """
     root = order[-1]
     visible = {value for value in order if _is_visible(value, detail)} | {root, *keep}
     edges = []
@@ -355,6 +359,8 @@ def folded(order: list[Value], detail: Detail, keep: Collection[Value] = ()) -> 
 
 
 def _is_visible(value: Value, detail: Detail) -> bool:
+    if detail == "network":
+        return isinstance(value.group, Place)
     if detail in ("neuron", "layer") and getattr(value.group, "role", None) in INSIDE_A_NEURON:
         return False
     return bool(value.label) or not (value.args or value.is_constant)

@@ -5,19 +5,24 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from tinygrad_edu.engine.errors import StaleError
+from tinygrad_edu._common.text import one_line
+from tinygrad_edu.engine.errors import StaleError, expect_values
 from tinygrad_edu.engine.gradient import listed
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
 from tinygrad_edu.see.draw import dot, render
+from tinygrad_edu.see.draw.factors import Factors
+from tinygrad_edu.see.draw.network import Figure
 from tinygrad_edu.see.draw.view import gradient_caption, is_crowded, view
 from tinygrad_edu.see.graph import DETAILS, Detail, Graph, fold, folded, independence
 from tinygrad_edu.see.layers import COARSEST, LayerGraph
+from tinygrad_edu.see.network import Network, NoNetworkError, read_network
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-COLOURS = "Orange raises the derivative, blue lowers it; width shows by how much; dashed: not at all."
+COLOURS = "Orange raises the derivative, blue lowers it; width shows by how much"
 NUMBERS = "The number on an arrow is ∂(where it ends)/∂(where it starts)"
+WEIGHTS = "A line is a weight: width shows its size, dashes that it is negative."
 MATRICES = "; between layers, the matrix of such derivatives."
 
 
@@ -26,10 +31,13 @@ class Drawing:
 
     Attributes:
         source: the picture in DOT, the language of Graphviz.
+        alt: what the picture shows, in words, for those who do not see it.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, alt: str = render.ALT, engine: str = "dot") -> None:
         self.source = source
+        self.alt = alt
+        self._engine = engine
 
     @cached_property
     def svg(self) -> str:
@@ -37,7 +45,7 @@ class Drawing:
         import hashlib
 
         scope = "g" + hashlib.sha256(self.source.encode()).hexdigest()[:8]
-        return render.svg(self.source, scope)
+        return render.svg(self.source, scope, self.alt, self._engine)
 
     def save(self, path: str | os.PathLike[str], *, dpi: float = 96, transparent: bool = False) -> "Path":
         """Write the picture to a file, in the format that the file's suffix names, and return its path.
@@ -67,7 +75,7 @@ class Drawing:
         return render.save(path, formats)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return render.mimebundle(self.svg) | {"text/plain": repr(self)}
+        return render.mimebundle(self.svg, self.alt) | {"text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"<Drawing, {len(self.source.splitlines())} lines of DOT>"
@@ -110,50 +118,93 @@ def draw(
     wrt: Value | Iterable[Value] | None = None,
     *,
     detail: Detail | None = None,
+    sample: int = 1,
     rankdir: Literal["LR", "TB"] = "LR",
     constants: bool = True,
     legend: bool = False,
 ) -> Drawing:
-    """Draw the graph of a Value: names, data, gradients, and the local derivative on every edge.
+    """Draw the graph of a Value.
 
-    A picture that is too crowded to read (more than 300 nodes, or more edges than 150 and two for each
-    node) is drawn at the next coarser detail, and says so. It also says if data was assigned since and
-    ``forward()`` not called, if ``root`` does not depend on ``wrt``, and if ``.grad`` is not the derivative
-    of ``root``, as after a second ``backward()``. Before ``backward()`` the gradients are "–".
+    A network is drawn as in a textbook: a column for every layer, the weights on the lines, the error at the
+    right. Every other graph shows names, data, gradients, and the local derivative on every edge.
+
+    What is too crowded to read (a figure beyond a network of 4-8-8-2 neurons, 300 nodes, or more edges than
+    150 and two for each node) is drawn at a coarser detail, and says so. The picture also says if data was
+    assigned since and ``forward()`` not called, if ``root`` does not depend on ``wrt``, and if ``.grad`` is
+    not the derivative of ``root``, as after a second ``backward()``. Before ``backward()`` the gradients are
+    "–".
 
     Args:
         root: the Value whose graph it is, at the end of all edges.
         wrt: show how the derivative of ``root`` with respect to this Value, or to several, comes about.
             Paths to the root are highlighted: orange if positive, blue if negative; width shows magnitude.
-            Their product stands beside ``wrt``, and the gradients are those computed from the graph.
-        detail: "ops" shows every operation, "named" the labelled Values, "neuron" a node for every
-            neuron, "layer" one for every layer; a graph without labels is drawn at "ops". If None,
-            "named" where Values between the leaves and the root have labels, else "ops".
-        rankdir: "LR" to draw from left to right, "TB" from top to bottom.
+            Their product stands beside ``wrt``, and the gradients are those computed from the graph. In the
+            figure of a network the arrows of the backward pass point to where the gradient goes, and the
+            derivation stands below.
+        detail: "network" is the textbook's figure; "ops" shows every operation, "named" the labelled Values,
+            "neuron" a node for every neuron, "layer" one for every layer; a graph without labels is drawn at
+            "ops". If None, "network" where the graph holds a network whose figure can be read and shows
+            ``wrt``; else "named" where Values between the leaves and the root have labels, else "ops".
+        sample: which sample to show, counted from 1, where a network was called on several.
+        rankdir: "LR" to draw from left to right, "TB" from top to bottom; a network is drawn from left to
+            right.
         constants: at "ops", show the plain numbers in expressions.
         legend: say below what colours and widths mean.
 
     Raises:
         TypeError: if ``root`` or one of ``wrt`` is not a Value.
-        ValueError: for another ``detail`` or ``rankdir``.
+        ValueError: for another ``detail`` or ``rankdir``, or if there is no such ``sample``.
 
     >>> from tinygrad_edu import worked_example
     >>> example = worked_example()
     >>> drawing = draw(example["E_total"], wrt=example["w5"])
-    >>> "0.741365 × 0.186816 × 0.59327" in drawing.svg
+    >>> "0.741365 × 0.186816 × 0.59327 = 0.082167" in drawing.svg
     True
     """
     if rankdir not in ("LR", "TB"):
         raise ValueError(f"rankdir={rankdir!r} is not known: use 'LR' or 'TB'")
     several = listed(wrt)
+    expect_values("draw(root, wrt) takes", root, *several)
+    instead = ""
+    if detail == "network" or (detail is None and rankdir == "LR"):
+        try:
+            figure = _figure(read_network(root, sample), several, [_stale(root)], legend)
+            if figure is not None:
+                return figure
+            instead, detail = "The figure of the network is too large to read", "layer"
+        except NoNetworkError as error:
+            if sample != 1:
+                raise
+            if detail == "network":
+                instead, detail = f"{error}", "named"
     graph, caption = _readable(fold(root, detail, keep=several), several)
+    caption = f"{instead}: drawn at detail={graph.detail!r}" if instead else caption
     sentences = [independence(graph, value) for value in several]
     shown = [value for value, sentence in zip(several, sentences, strict=True) if not sentence]
     captions = [caption, *sentences, _stale(root), gradient_caption(graph, shown)]
     if legend:
-        captions += [COLOURS] * bool(shown) + [NUMBERS + (MATRICES if graph.detail == "layer" else ".")]
+        captions += [f"{COLOURS}; dashed: not at all."] * bool(shown) + [
+            NUMBERS + (MATRICES if graph.detail == "layer" else ".")
+        ]
     picture = view(graph, shown, constants)
     return Drawing(dot.digraph(picture, rankdir, "\n".join(filter(None, captions))))
+
+
+def _figure(network: Network, several: list[Value], captions: list[str], legend: bool) -> Drawing | None:
+    """Return the textbook's figure, None if it is too large to be read."""
+    graph = folded(topological_order(network.root), "network")
+    sentences = [independence(graph, value) for value in several]
+    shown = [value for value, sentence in zip(several, sentences, strict=True) if not sentence]
+    for value in shown:
+        if value not in network.names:
+            name = one_line(value.label) or "such a Value"
+            raise NoNetworkError(f"The figure of the network does not show {name}")
+    factors = Factors(network, graph).lines(shown[0]) if len(shown) == 1 else []
+    captions = [*factors, network.sample_caption, *sentences, *captions]
+    if legend:
+        captions += [WEIGHTS, f"{COLOURS}. The arrows point to where the gradient goes."][: 1 + bool(shown)]
+    figure = Figure(network, graph, shown, [caption for caption in captions if caption])
+    return Drawing(figure.source, figure.alt, "neato") if figure.geometry.is_readable else None
 
 
 def _readable(graph: Graph, keep: list[Value]) -> tuple[Graph, str]:

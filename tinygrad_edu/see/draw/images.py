@@ -24,7 +24,7 @@ def png(svg: str, dpi: float = 96, transparent: bool = False) -> bytes:
     """Return a picture as PNG.
 
     Args:
-        svg: the picture; its width and height are in points, of which an inch has 72.
+        svg: the picture; its width and height are in pixels of the web, of which an inch has 96.
         dpi: dots per inch; also written into the file, so that programs show it in its true size.
         transparent: leave out the white background.
 
@@ -97,7 +97,8 @@ def pdf(svg: str) -> bytes:
         from svglib.svglib import svg2rlg
 
         _give_reportlab_the_font()
-    drawing: Any = svg2rlg(io.BytesIO(_in_font(svg).encode()))
+    without_style = re.sub(r'(<svg [^>]*) style="[^"]*"', r"\1", _in_font(svg), count=1)  # svglib takes no %
+    drawing: Any = svg2rlg(io.BytesIO(without_style.encode()))
     content = io.BytesIO()
     # invariant: without the date, for the same bytes every time
     canvas = Canvas(content, pagesize=(drawing.width, drawing.height), invariant=True)
@@ -133,7 +134,8 @@ def _raster(svg: str, dpi: float, transparent: bool = False) -> Any:
         covered = font.getBestCmap().keys()
     pixels = resvg_py.svg_to_bytes(
         svg_string=_in_font(svg),
-        dpi=dpi,
+        dpi=96,
+        zoom=dpi / 96,
         background=None if transparent else "white",
         font_files=[_font_file()],
         # The fonts of the machine are used only for what Arimo lacks, such as a label in Chinese.
@@ -190,7 +192,7 @@ def _text(svg: str) -> str:
 def _check_size(svg: str, dpi: float) -> None:
     if not dpi > 0:
         raise ValueError(f"dpi={dpi}: the dots per inch must be positive")
-    width, height = (float(points) for points in re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2])
-    largest = 72 * (MOST_PIXELS / (width * height)) ** 0.5
+    width, height = (float(pixels) for pixels in re.findall(r' (?:width|height)="([\d.]+)"', svg)[:2])
+    largest = 96 * (MOST_PIXELS / (width * height)) ** 0.5
     if dpi > largest:
         raise ValueError(f"dpi={dpi} makes this picture too large: at most {largest:.0f} is possible")

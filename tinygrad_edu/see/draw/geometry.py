@@ -1,0 +1,214 @@
+"""Where everything of the textbook's figure stands.
+
+Every place is computed from names and from the widest number that could stand there, never from a number
+itself: two pictures of one graph have the same geometry. Lengths are in points, y grows downwards.
+"""
+
+from math import isfinite
+
+from tinygrad_edu._common.text import one_line
+from tinygrad_edu.engine.value import Value
+from tinygrad_edu.see.draw.dot import subscripted
+from tinygrad_edu.see.draw.widths import width
+from tinygrad_edu.see.network import Line, Network, Unit
+from tinygrad_edu.see.notation import derivative
+
+FONT_SIZE = 13
+MOST_LABELLED = 16  # lines between two layers; of more, only marked ones have a label
+LONGEST_NAME = 18
+WIDEST_NUMBER = "−0.00044"
+FLATTEST = 3.1  # times as wide as high
+WIDEST, HIGHEST = 1800, 1000  # what can be read: a network 4-8-8-2 with its errors
+
+
+def short(x: float) -> str:
+    """Return a number as it stands in a box: up to four decimals, at most eight characters.
+
+    >>> [short(x) for x in (0.4, 1.10590597, -0.000438568, 0.000438568, 12345.678, -1.23e-16)]
+    ['0.4', '1.1059', '−0.00044', '0.000439', '12346', '−1.2e−16']
+    """
+    if x == 0 or not isfinite(x):
+        return str(x + 0.0).removesuffix(".0").replace("-", "−").replace("inf", "∞")
+    texts = [f"{x:.4f}".rstrip("0").rstrip(".")] if abs(x) >= 0.001 else []
+    for significant in (5, 3, 2, 1):
+        mantissa, _, exponent = f"{x:.{significant}g}".partition("e")
+        texts.append(f"{mantissa}e{int(exponent)}" if exponent else mantissa)
+    return next(text for text in texts if len(text) <= len(WIDEST_NUMBER)).replace("-", "−")
+
+
+def shown(name: str) -> str:
+    """Return a name as it stands in the figure: in one line, not too long, a final number as a subscript."""
+    return subscripted(one_line(name, LONGEST_NAME))
+
+
+def derivative_of_root(root: Value, name: str) -> str:
+    """Return the symbol of ∂root/∂name as it stands in the figure: E_total is E there, for short."""
+    label = one_line(root.label).split("_")[0]
+    return subscripted(derivative(label if 0 < len(label) <= 6 else "E", one_line(name, LONGEST_NAME)))
+
+
+class Box:
+    """Where a unit stands: its centre and its size."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self.width = width
+        self.height = height
+        self.x = self.y = 0.0
+
+    @property
+    def left(self) -> float:
+        """The left side."""
+        return self.x - self.width / 2
+
+    @property
+    def right(self) -> float:
+        """The right side."""
+        return self.x + self.width / 2
+
+    @property
+    def top(self) -> float:
+        """The upper side."""
+        return self.y - self.height / 2
+
+    @property
+    def bottom(self) -> float:
+        """The lower side."""
+        return self.y + self.height / 2
+
+
+class Geometry:
+    """Where everything of a figure stands.
+
+    Attributes:
+        size: of the letters.
+        row: the height of a line of text.
+        boxes: the box of every unit.
+        weights: for a column, the lines with a weight that lead to it.
+        share: for a column with such lines, how far along them their labels stand: at n/(n + 1) of the way
+            from n senders, where the labels of a layer form one column in the order of the weights; midway
+            where only marked lines have a label.
+        beside: the columns in whose incoming lines no second text fits above a label.
+        width: of the figure.
+        height: of the figure.
+    """
+
+    def __init__(self, network: Network, size: float = FONT_SIZE) -> None:
+        self.network = network
+        self.size = size
+        self.row = 1.2 * size  # what Graphviz gives a line of text
+        self.margin = round(size / 2)
+        self.number = width(WIDEST_NUMBER, size)
+        self.boxes: dict[Unit, Box] = {}
+        for column, units in enumerate(network.columns):
+            sizes = [self._size(unit, is_ellipse=column == 0) for unit in units]
+            widest, highest = (max(lengths) for lengths in zip(*sizes, strict=True))
+            self.boxes |= {unit: Box(widest, highest) for unit in units}
+        self.boxes |= {bias: Box(*self._size(bias, is_ellipse=True)) for bias in network.shared.values()}
+        self.weights: dict[int, list[Line]] = {}
+        for column, units in enumerate(network.columns):
+            self.weights[column] = [
+                line for line in network.lines if line.weight is not None and line.target in units
+            ]
+        self.share: dict[int, float] = {}
+        self.beside: set[int] = set()
+        pitches = self._pitches()
+        self.width = self._set_columns()
+        self.height = self._set_rows(pitches)
+        missing = self.width / FLATTEST - self.height
+        spread = max((len(units) - 1) * pitch for units, pitch in zip(network.columns, pitches, strict=True))
+        if missing > 0 and spread:
+            self.height = self._set_rows([pitch * (1 + missing / spread) for pitch in pitches])
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the figure is not too large to be read."""
+        return self.width <= WIDEST and self.height <= HIGHEST
+
+    def label(self, line: Line, column: int) -> tuple[float, float]:
+        """Return where the label of a weight stands, on a line that leads to the column."""
+        start, end, share = self.boxes[line.source], self.boxes[line.target], self.share[column]
+        return start.right + share * (end.left - start.right), start.y + share * (end.y - start.y)
+
+    def _size(self, unit: Unit, is_ellipse: bool) -> tuple[float, float]:
+        """Return the width and the height that the texts of a unit need."""
+        name = width(shown(unit.name), self.size)
+        if is_ellipse:  # at the height of the texts' outer corners, 0.72 of its width
+            return _whole(max(name, self.number) / 0.72), _whole(3 * self.row)
+        titles = [width(shown(title), self.size) for title, _ in unit.cells]
+        cell = _whole(max(self.number, *titles) + 8)
+        if unit.is_divided:
+            wide = max(cell * len(unit.cells), _whole(name + 16))
+            return wide + -wide % len(unit.cells), _whole(3 * self.row + 12)
+        return max(cell, _whole(name + 8)) + 6, _whole(2 * self.row + 12)
+
+    def _pitches(self) -> list[float]:
+        """Return how far apart the rows of each column are; decide where labels stand on their lines."""
+        pitches: list[float] = []
+        for column, units in enumerate(self.network.columns):
+            pitch = _whole(7.7 * self.size)  # a box, a text above it and one below it
+            lines = self.weights[column]
+            if len(lines) > MOST_LABELLED:
+                self.share[column] = 0.5
+            elif lines:
+                senders, before = len(self.network.columns[column - 1]), pitches[-1]
+                # Beyond 4/5 of the way a label would stand at the box of the neuron. There the rows of the
+                # neurons move apart instead, so far that the labels of the first end above those of the next.
+                share = self.share[column] = min(senders / (senders + 1), 0.8)
+                if len(units) > 1:
+                    pitch = max(pitch, _whole(senders * (1 - share) * before / share))
+                if (1 - share) * before < 2.05 * self.row:
+                    self.beside.add(column)
+            elif column and len(units) == len(self.network.columns[column - 1]):
+                pitch = pitches[-1]
+            pitches.append(pitch)
+        return pitches
+
+    def _gap(self, column: int) -> float:
+        """Return how far a column stands from the one before."""
+        lines = self.weights[column]
+        if not lines:
+            after_outputs = column == self.network.depth + 1
+            derivative = width(derivative_of_root(self.network.root, "out"), self.size)
+            return _whole(max(derivative, self.number) + 3 * self.size if after_outputs else 4.5 * self.size)
+        share = self.share[column]
+        names = [self.network.names[line.weight] for line in lines if line.weight is not None]
+        label = max(width(f"{shown(name)} ", self.size) for name in names) + self.number + 4
+        derivative = max(width(derivative_of_root(self.network.root, name), self.size) for name in names)
+        if column in self.beside:
+            result = max(derivative, width("= ", self.size) + self.number) + label / 2 + self.size
+        else:
+            result = derivative + width(" = ", self.size) + self.number - label / 2 + self.margin
+        arrow = 1.2 * self.size
+        return _whole(max(12.5 * self.size, (label / 2 + arrow) / (1 - share), result / share))
+
+    def _set_columns(self) -> float:
+        """Set x of every box, and return the width of the figure."""
+        right = 0.0
+        for column, units in enumerate(self.network.columns):
+            left = right + (self._gap(column) if column else self.margin)
+            for unit in units:
+                self.boxes[unit].x = left + self.boxes[unit].width / 2
+            right = left + self.boxes[units[0]].width
+        return right + self.margin
+
+    def _set_rows(self, pitches: list[float]) -> float:
+        """Set y of every box, and return the height of the figure."""
+        beside = 1.4 * self.row  # a text above a box, or below it
+        columns = list(zip(self.network.columns, pitches, strict=True))
+        half = max((len(units) - 1) * pitch / 2 + self.boxes[units[0]].height / 2 for units, pitch in columns)
+        middle = self.margin + beside + half
+        for units, pitch in columns:
+            for row, unit in enumerate(units):
+                self.boxes[unit].y = float(round(middle + (row - (len(units) - 1) / 2) * pitch))
+        for column, bias in self.network.shared.items():
+            box, last = self.boxes[bias], self.boxes[self.network.columns[column - 1][-1]]
+            # Flush with the right side, so that its lines cross no box of the column.
+            box.x, box.y = (
+                last.right - box.width / 2,
+                float(round(last.bottom + 2.2 * self.row + box.height / 2)),
+            )
+        return max(box.bottom for box in self.boxes.values()) + beside + self.margin
+
+
+def _whole(x: float) -> float:
+    return float(round(x + 0.49))
