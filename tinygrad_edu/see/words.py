@@ -134,7 +134,7 @@ EN = {
     "mistake_at_net": "Your number takes the activation's derivative at net; written as out·(1 − out), it is taken at out.",
     "mistake_minus": "Your number has the other sign: a minus is lost, perhaps that of −(target − out).",
     "mistake_half": "Your number is off by a factor of 2: the ½ of the error cancels with the 2 of the square, once.",
-    "mistake_swapped": "Your number has the weight in place of the value that it multiplies: ∂net/∂w is that value.",
+    "mistake_swapped": "Your number has one factor of a product in place of the other: ∂net/∂w is the input, ∂net/∂input is w.",
     "mistake_sum": "Your number adds where it should multiply, or multiplies paths: factors multiply, paths add.",
     "mistake_rate": "The update is w − learning rate × gradient: the rate is missing, or the sign is turned.",
 }
@@ -255,7 +255,7 @@ ZH = {
     "mistake_at_net": "你的数在 net 处取激活函数的导数；写成 out·(1 − out) 时，应代入 out。",
     "mistake_minus": "你的数符号相反：丢了一个负号，也许是 −(target − out) 的负号。",
     "mistake_half": "你的数差了 2 倍：误差中的 ½ 与平方的 2 相约，只约一次。",
-    "mistake_swapped": "你的数把权重当成了它所乘的值：∂net/∂w 等于那个值。",
+    "mistake_swapped": "你的数把乘积的两个因子弄反了：∂net/∂w 等于输入，∂net/∂输入 等于 w。",
     "mistake_sum": "你的数该乘的地方用了加，或把路径相乘：因子相乘，路径相加。",
     "mistake_rate": "更新是 w − 学习率 × 梯度：漏了学习率，或符号反了。",
 }
