@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine import common, derivatives
-from tinygrad_edu.engine.errors import DOMAINS, expect_values
-from tinygrad_edu.engine.op import TABLE
+from tinygrad_edu.engine.errors import expect_values
 from tinygrad_edu.engine.rules import greater, where
 from tinygrad_edu.engine.value import Value, topological_order
 from tinygrad_edu.program import forms
@@ -30,12 +29,11 @@ from tinygrad_edu.program.structure import (
 )
 
 if TYPE_CHECKING:
+    from tinygrad_edu.program.lift import Lifted
     from tinygrad_edu.program.machine import Machine
 
 _SHOWN = 200
 """How many statements str() shows."""
-
-_BUILT_IN = {*TABLE}
 
 
 class BranchError(ValueError):
@@ -99,14 +97,6 @@ def function(inputs: Any, outputs: Any) -> "Function":
 
 def _as_value(output: Any) -> Value:
     return output if isinstance(output, Value) else Value(output)
-
-
-def _is_partial(made: Statement) -> bool:
-    """Return whether an operation may have no value at finite numbers."""
-    assert made.op is not None
-    if made.op.name == "div" and made.args[1].number:
-        return False
-    return made.op.name in DOMAINS or made.op.name not in _BUILT_IN
 
 
 def _is_something(term: Derivative) -> bool:
@@ -400,8 +390,7 @@ class Function:
             return take_apart(single(*self._arguments.arranged(numbers)))[1]
 
         names = [comment(made.label) or f"input {place}" for place, made in enumerate(self.program.inputs, 1)]
-        program = self._checked(self._valid_program(terms))
-        return batch_function(program, len(terms), names, row)
+        return batch_function(self._valid_program(terms), names, row)
 
     def compiled(self) -> "Machine":
         """Return machine code that computes outputs and derivatives, in buffers that each call uses again.
@@ -431,6 +420,39 @@ class Function:
         arguments = Arguments(self._arguments.names, [0] * self._count)
         self._verify(run, "the machine code", arguments, self._outputs_and_jacobian)
         return machine
+
+    def lifted(self) -> "Lifted":
+        """Return the outputs as a program of arrays: the formulas of a textbook for a network of Values.
+
+        Raises:
+            ImportError: if NumPy is not installed.
+            BranchError: if Values were compared while the function was recorded.
+            RuntimeError: if it differs from the engine.
+
+        >>> from tinygrad_edu import Value, dot
+        >>> i = [Value(0.05, "i1"), Value(0.1, "i2")]
+        >>> w = [[Value(0.15, "w1"), Value(0.2, "w2")], [Value(0.25, "w3"), Value(0.3, "w4")]]
+        >>> h = [dot(row, i).tanh() for row in w]
+        >>> h[0].label, h[1].label = "h1", "h2"
+        >>> print(function([w, i], h).lifted())
+        h = np.tanh(W @ i)  # h1 = tanh(w1·i1 + w2·i2)
+                            # h2 = tanh(w3·i1 + w4·i2)
+        """
+        from tinygrad_edu.program.lift import Lifted
+
+        for sign, *_ in self._comparisons:
+            raise BranchError(
+                f"a function that compares Values ({sign}) is not lifted: keep both branches with where(…)"
+            )
+        lifted = Lifted(self.program, groups=[len(self.program.outputs)])
+
+        def run(*row: float) -> list[float]:
+            numbers: list[float] = lifted(*lifted.arrays(row))[0].ravel().tolist()
+            return numbers
+
+        arguments = Arguments(self._arguments.names, [0] * self._count)
+        self._verify(run, "the lifted program", arguments, self._values)
+        return lifted
 
     def source(self, language: str) -> str:
         """Return a function ``f`` in a language that returns the outputs and their derivatives.
@@ -514,15 +536,6 @@ class Function:
             terms = [where(self._valid, term, math.nan) for term in terms]
         return Program([*self.program.inputs, *more_inputs], [self._statement(term) for term in terms])
 
-    def _checked(self, program: Program) -> Program:
-        """Return a program that computes as well what may have no value, though a derivative may not need it.
-
-        The derivative 1/x of log(x) exists where log(x) does not.
-        """
-        known = {*program.statements}
-        partial = [made for made in self.program.statements if _is_partial(made) and made not in known]
-        return Program(program.inputs, [*program.outputs, *partial])
-
     # --- Functions made of them ---
 
     def _made(
@@ -542,7 +555,7 @@ class Function:
         arguments = self._arguments
         if vector:
             arguments = Arguments(["inputs", vector[0]], [self.arrangement, vector[2]])
-        program = self._checked(self._valid_program(terms, vector[1] if vector else ()))
+        program = self._valid_program(terms, vector[1] if vector else ())
         made = runnable(name, program, arguments, result, engine)
         self._verify(made, name, arguments, engine)
         return made
@@ -599,10 +612,8 @@ class Function:
         """
         pending: dict[Statement, list[Comparison]] = {}
         for comparison in self._comparisons:
-            sides = [side for side in (comparison.left, comparison.right) if side.number is None]
-            if sides:
-                last = max(sides, key=lambda made: made.serial)
-                pending.setdefault(last, []).append(comparison)
+            last = max(comparison.left, comparison.right, key=lambda made: made.serial)
+            pending.setdefault(last, []).append(comparison)
         known: dict[Statement, Any] = {}
         for made, value in _steps(self._all, row):
             known[made] = value
