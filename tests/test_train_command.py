@@ -51,6 +51,22 @@ def test_the_same_command_writes_the_same_model(tmp_path):
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
 
 
+def test_compiled_training_learns_the_same(tmp_path, capsys):
+    pytest.importorskip("numpy", reason="arrays are an extra")
+    printed = []
+    for options in ([], ["--compiled"]):
+        run("moons", "--hidden", "3", "--epochs", 3, "--save", "a.json", "--plot", "a.svg", *options)
+        printed.append((capsys.readouterr().out, json.loads((tmp_path / "a.json").read_text())["state"]))
+    assert printed[0][0] == printed[1][0]
+    assert printed[1][1] == pytest.approx(printed[0][1], rel=1e-9)
+
+
+def test_compiled_training_without_numpy(monkeypatch):
+    monkeypatch.setattr(train_command, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"--compiled needs NumPy: pip install"):
+        run("xor", "--compiled")
+
+
 def line_csv(tmp_path):
     path = tmp_path / "flats.csv"
     rows = [f"{20 + 3 * i},{i % 4},{5000 * (20 + 3 * i) - 20_000 * (i % 4)}" for i in range(40)]

@@ -101,11 +101,14 @@ class Optimizer:
             if self.decoupled:
                 parameter.data -= size * decay
             else:
-                gradient += decay
+                gradient = gradient + decay
             parameter.data -= size * self._direction(place, gradient)
 
     def _direction(self, place: int, gradient: float) -> float:
-        """Return what the step size multiplies, for the parameter at ``place``."""
+        """Return what the step size multiplies, for the parameter at ``place``.
+
+        Where it is arithmetic, compiled training runs it on one array of all parameters.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not say how it updates")
 
     def state_dict(self) -> dict[str, Any]:
@@ -234,7 +237,8 @@ class RMSProp(Optimizer):
     def _direction(self, place: int, gradient: float) -> float:
         square = self._memory["mean_square"]
         square[place] = self.decay * square[place] + (1 - self.decay) * gradient * gradient
-        return gradient / (math.sqrt(square[place]) + self.epsilon)
+        root: float = square[place] ** 0.5
+        return gradient / (root + self.epsilon)
 
 
 class Adam(Optimizer):
@@ -278,7 +282,8 @@ class Adam(Optimizer):
         square[place] = beta2 * square[place] + (1 - beta2) * gradient * gradient
         corrected_mean = mean[place] / (1 - beta1**self.steps)
         corrected_square = square[place] / (1 - beta2**self.steps)
-        return corrected_mean / (math.sqrt(corrected_square) + self.epsilon)
+        root: float = corrected_square**0.5
+        return corrected_mean / (root + self.epsilon)
 
 
 class AdamW(Adam):

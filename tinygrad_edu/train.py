@@ -12,12 +12,14 @@ import math
 import random
 import sys
 import warnings
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from tinygrad_edu._common.checks import as_list, whole
 from tinygrad_edu._common.names import look_up
+from tinygrad_edu._compiled import Compiled, expect_dependence
 from tinygrad_edu._module import Module
 from tinygrad_edu.callbacks import Callback, History, Training
 from tinygrad_edu.datasets import split
@@ -61,6 +63,7 @@ def fit(
     callbacks: Iterable[Callback] | Callback = (),
     history: History | None = None,
     progress: bool = True,
+    compiled: bool = False,
 ) -> History:
     """Train a model, and return what was measured after each epoch.
 
@@ -83,11 +86,14 @@ def fit(
             attribute ``runs_last``, such as a checkpoint, after all others.
         history: the history of earlier epochs, to continue.
         progress: show a progress bar, in a terminal or a notebook.
+        compiled: record the graph of one example, and repeat it for whole batches on arrays. The numbers
+            are the same but for the rounding of sums. Needs NumPy, the extra "arrays".
 
     Raises:
         UnknownNameError: for an unknown loss, optimiser or metric.
         ValueError: if there is no data, if it is not pairs of the same shape as the first, if a number is
-            not finite or out of its range, or if the loss depends on no parameter.
+            not finite or out of its range, if the loss depends on no parameter, or if ``compiled`` is True
+            and the graph of an example depends on its numbers, as it does where Values are compared.
         TypeError: if ``optimizer``, ``loss`` or ``metric`` has another type.
         DivergedError: if the loss becomes infinite or NaN; it names the first Value that is not finite.
     """
@@ -103,21 +109,33 @@ def fit(
     training = Training(model, optimizer, history)
     callbacks = _in_order([callbacks] if callable(callbacks) else callbacks)
     # A model may have parameters that its optimiser does not change, and the optimiser may have others.
-    parameters = {*model.parameters(), *optimizer.parameters}
+    parameters = [*dict.fromkeys([*model.parameters(), *optimizer.parameters])]
+    every = [*examples, *held_out]
+    places = range(len(every))
     steps, first = math.ceil(len(examples) / batch_size), history.epochs
     with _progress_bar(epochs * steps, first * steps, progress) as bar:
         try:
-            while history.epochs < epochs:
-                bar.set_description(f"epoch {history.epochs + 1}/{epochs}", False)
-                batches = _batches(examples, batch_size, f"{seed} {history.epochs}")
-                numbers = _epoch(measure, training, batches, parameters, bar, history.epochs == first)
-                numbers |= _validation(measure, model, _batches(held_out, batch_size))
-                history.record(**numbers)
-                bar.set_postfix(_at_a_glance(numbers), refresh=False)
-                stopped = [_name(callback) for callback in callbacks if _stops(callback, training)]
-                if stopped:
-                    history.stopped = stopped[0]
-                    return history
+            learner_class = Compiled if compiled else _OnValues
+            with learner_class(training, parameters, measure, every) as learner:
+                while history.epochs < epochs:
+                    bar.set_description(f"epoch {history.epochs + 1}/{epochs}", False)
+                    for batch in _batches(places[: len(examples)], batch_size, f"{seed} {history.epochs}"):
+                        measure.add(*learner.learn(batch), [every[place] for place in batch])
+                        bar.update()
+                    if not learner.is_finite():
+                        raise _not_finite(optimizer.parameters)
+                    numbers = measure.take()
+                    for batch in _batches(places[len(examples) :], batch_size):
+                        measure.add(*learner.measure(batch), [every[place] for place in batch])
+                    numbers |= {f"validation_{name}": number for name, number in measure.take().items()}
+                    history.record(**numbers)
+                    bar.set_postfix(_at_a_glance(numbers), refresh=False)
+                    if callbacks:
+                        learner.write_back()
+                    stopped = [_name(callback) for callback in callbacks if _stops(callback, training)]
+                    if stopped:
+                        history.stopped = stopped[0]
+                        return history
             history.stopped = "all epochs done"
         except KeyboardInterrupt:
             history.cut(min(map(len, history.values()), default=0))  # if not all callbacks ran
@@ -141,7 +159,8 @@ def evaluate(
     """
     measure = _Measure(loss, metric)
     for example in _examples(data):
-        measure.batch(model, [example])
+        loss_of_one, outputs = measure.loss(model, [example])
+        measure.add(loss_of_one.data, outputs, [example])
     return measure.take()
 
 
@@ -159,73 +178,69 @@ def _optimizer(optimizer: str | Optimizer, model: Module) -> Optimizer:
     return optimizer
 
 
-def _epoch(
-    measure: "_Measure",
-    training: Training,
-    batches: list[Examples],
-    parameters: Collection[Value],
-    bar: Any,
-    is_first: bool,
-) -> dict[str, float]:
-    """Take one step for each batch, and return the means that were measured before the steps."""
-    for number, batch in enumerate(batches):
-        _zero_grad(parameters)
-        loss = measure.batch(training.model, batch)
-        if is_first and number == 0:
-            _expect_dependence(loss, measure, training, batches[1:])
+class _OnValues:
+    """Takes steps on Values: the engine builds a new graph for each batch."""
+
+    def __init__(
+        self, training: Training, parameters: Sequence[Value], measure: "_Measure", examples: Examples
+    ) -> None:
+        self._training, self._parameters, self._examples = training, parameters, examples
+        self._loss = partial(measure.loss, training.model)
+        self._is_checked = False
+
+    def __enter__(self) -> "_OnValues":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def learn(self, batch: Sequence[int]) -> tuple[float, Iterable[Any]]:
+        """Take one step on the examples with these numbers; return mean loss and outputs before it."""
+        _zero_grad(self._parameters)
+        loss, outputs = self._loss([self._examples[place] for place in batch])
+        if not self._is_checked:
+            losses = chain([loss], (self._loss([example])[0] for example in self._examples))
+            expect_dependence(losses, self._training.optimizer)
+            self._is_checked = True
         loss.backward()
-        training.optimizer.step()
-        bar.update()
-    for parameter in training.optimizer.parameters:
-        if not math.isfinite(parameter.data):
-            raise DivergedError(f"{parameter.label or 'a parameter'} is {parameter.data}: {ADVICE}")
-    return measure.take()
+        self._training.optimizer.step()
+        return loss.data, outputs
 
+    def measure(self, batch: Sequence[int]) -> tuple[float, Iterable[Any]]:
+        """Return mean loss and outputs for the examples with these numbers."""
+        loss, outputs = self._loss([self._examples[place] for place in batch])
+        return loss.data, outputs
 
-def _validation(measure: "_Measure", model: Module, batches: list[Examples]) -> dict[str, float]:
-    for batch in batches:
-        measure.batch(model, batch)
-    return {f"validation_{name}": number for name, number in measure.take().items()}
+    def write_back(self) -> None:
+        """Do nothing: the numbers are in the Values."""
 
-
-def _expect_dependence(loss: Value, measure: "_Measure", training: Training, others: list[Examples]) -> None:
-    """Raise a ValueError if neither this loss nor another batch's depends on what the optimiser changes.
-
-    A single batch may be independent: a loss can have a branch that is constant.
-    """
-    parameters = {*training.optimizer.parameters}
-    losses = chain([loss], (measure.loss(training.model, batch)[0] for batch in others))
-    if any(not parameters.isdisjoint(topological_order(each)) for each in losses):
-        return
-    raise ValueError(
-        "the loss depends on no parameter of the optimiser, so nothing can be learnt: compute it from the "
-        "outputs by operations on Values, as in output.tanh(), not from .data or with functions of math"
-    )
+    def is_finite(self) -> bool:
+        """Return whether all parameters are finite."""
+        return all(math.isfinite(parameter.data) for parameter in self._parameters)
 
 
 class _Measure:
     """Computes losses of batches, and means over all examples since the last ``take``."""
 
     def __init__(self, loss: str | Loss, metric: str | Metric | None) -> None:
-        self._loss = loss if callable(loss) else look_up("loss", loss, LOSSES)
+        self.function = loss if callable(loss) else look_up("loss", loss, LOSSES)
         self._metric = metric if metric is None or callable(metric) else look_up("metric", metric, METRICS)
+        self.is_accuracy = self._metric is accuracy
         self._metric_name = getattr(self._metric, "__name__", "metric").replace("<lambda>", "metric")
         if self._metric_name == "loss":
             raise ValueError("a metric named loss would be mixed up with the loss: give it another name")
         self._sums: dict[str, float] = {}
         self._count = 0
 
-    def batch(self, model: Module, batch: Examples) -> Value:
-        """Return the mean loss of a batch as a Value, and add it and the metric to the sums."""
-        loss, outputs = self.loss(model, batch)
+    def add(self, loss: float, outputs: Iterable[Any], batch: Examples) -> None:
+        """Add the mean loss of a batch, and the metric of its outputs, to the sums."""
         self._count += len(batch)
-        self._add("loss", loss.data * len(batch))
+        self._add("loss", loss * len(batch))
         if self._metric is not None:
             pairs = zip(outputs, batch, strict=True)
             self._add(
                 self._metric_name, math.fsum(self._metric(output, target) for output, (_, target) in pairs)
             )
-        return loss
 
     def loss(self, model: Module, batch: Examples) -> tuple[Value, list[Any]]:
         """Return the mean loss of a batch, and its outputs.
@@ -236,7 +251,9 @@ class _Measure:
         """
         try:
             outputs = [model(inputs) for inputs, _ in batch]
-            losses = [self._loss(output, target) for output, (_, target) in zip(outputs, batch, strict=True)]
+            losses = [
+                self.function(output, target) for output, (_, target) in zip(outputs, batch, strict=True)
+            ]
             for loss in losses:
                 if not isinstance(loss, Value):
                     raise TypeError(
@@ -268,6 +285,11 @@ def _undefined(error: DomainError, model: Module) -> str:
     largest = f"; the largest parameter is {worst.label or name} = {worst.data}"
     advice = f"{largest}: {ADVICE}" if abs(worst.data) > LARGE else ": look for bad data"
     return f"{error}{origin}{advice}"
+
+
+def _not_finite(parameters: Iterable[Value]) -> DivergedError:
+    bad = next(parameter for parameter in parameters if not math.isfinite(parameter.data))
+    return DivergedError(f"{bad.label or 'a parameter'} is {bad.data}: {ADVICE}")
 
 
 def _first_bad(loss: Value, model: Module) -> str:
@@ -363,10 +385,10 @@ def as_number(item: Any) -> float:
     return item.data if isinstance(item, Value) else as_float(item)
 
 
-def _batches(examples: Examples, size: int, seed: str | None = None) -> list[Examples]:
-    if seed is not None and size < len(examples):
-        examples = random.Random(seed).sample(examples, len(examples))
-    return [examples[start : start + size] for start in range(0, len(examples), size)]
+def _batches(places: Sequence[int], size: int, seed: str | None = None) -> list[Sequence[int]]:
+    if seed is not None and size < len(places):
+        places = random.Random(seed).sample(places, len(places))
+    return [places[start : start + size] for start in range(0, len(places), size)]
 
 
 # --- Metrics --------------------------------------------------------------------------------------

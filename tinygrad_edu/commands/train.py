@@ -58,6 +58,7 @@ def add_parser(commands: Any) -> None:
         default=0,
         help="of the random numbers: first weights, noise, batches (default 0)",
     )
+    add("--compiled", action="store_true", help="repeat one recorded graph on arrays, much faster; needs NumPy")
     add("--save", metavar="FILE", help="where to save the model (default NAME_model.json)")
     add("--plot", metavar="FILE", help="where to save the plot (default NAME_training.png)")
 
@@ -91,6 +92,7 @@ def run(options: argparse.Namespace) -> None:
         validation=0.2 if len(data) >= 20 else None,
         seed=options.seed,
         callbacks=callbacks.record_norms,
+        compiled=options.compiled,
     )
     _print_measured(history)
     _save(model, data, scaling, model_file)
@@ -106,6 +108,8 @@ def _checked_files(options: argparse.Namespace) -> tuple[str, str]:
     """Return where to save model and plot, once all options are checked that can be before training."""
     if bool(options.dataset) == bool(options.csv):
         raise ValueError(f"give either a data set ({', '.join(DATASETS)}) or --csv FILE --target COLUMN")
+    if options.compiled and find_spec("numpy") is None:
+        raise ValueError('--compiled needs NumPy: pip install "tinygrad_edu[arrays]"')
     if options.csv and not options.target:
         raise ValueError("--csv FILE needs --target COLUMN: which column should be predicted?")
     if options.target and not options.csv:
