@@ -220,3 +220,27 @@ def test_long_and_wide_labels_fit(browser, label):
     test_every_text_is_inside_the_picture_and_inside_its_box(found)
     test_no_two_texts_overlap(found)
     test_units_stand_in_columns_in_their_natural_order(found)
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of WCAG 2, of "rgb(r, g, b)"."""
+    channels = [int(channel) / 255 for channel in re.findall(r"\d+", colour)[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "background"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(30, 30, 30)")]
+)
+def test_every_text_is_legible_on_light_and_on_dark(browser, scheme, background):
+    root, values = example()
+    page = browser.new_page(color_scheme=scheme)
+    page.set_content(draw(root, values["w1"]).svg)
+    fills = page.evaluate(
+        "[...document.querySelectorAll('text')].map(t => [t.textContent, getComputedStyle(t).fill])"
+    )
+    assert len({fill for _, fill in fills}) == 3  # plain, and both signs of the flow
+    for text, fill in fills:
+        brighter, darker = sorted([luminance(fill), luminance(background)], reverse=True)
+        assert (brighter + 0.05) / (darker + 0.05) >= 4.5, (text, fill)
+    page.close()

@@ -110,9 +110,7 @@ class Figure:
             y = self.geometry.height + (k + 0.5) * LEADING * self.geometry.row
             inner = self.geometry.width - 4 * self.geometry.margin
             label = escaped(f"{sentence}\n").replace("\\n", "\\l")
-            self._node(
-                f"below{k}", label, self.geometry.width / 2, y, inner, self.geometry.row, shape="plaintext"
-            )
+            self._node(f"below{k}", label, self.geometry.width / 2, y, inner, self.geometry.row, **theme.BARE)
         self.source: str = self.dot.source
 
     @property

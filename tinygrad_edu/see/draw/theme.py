@@ -4,7 +4,8 @@
 # near-black. The sign is always printed as well, and the width shows the magnitude.
 POSITIVE = "#D55E00"
 NEGATIVE = "#0072B2"
-NEGATIVE_TEXT_ON_DARK = "#56B4E9"  # their sky blue, since small letters want more contrast than 3:1
+POSITIVE_TEXT, POSITIVE_TEXT_ON_DARK = "#B34C00", "#F28B3B"  # small letters want more contrast than 3:1
+NEGATIVE_TEXT_ON_DARK = "#56B4E9"  # their sky blue
 ACTIVE = "#009E73"  # their green: what an animation is at
 
 FONT = "Helvetica"  # the one font whose metrics the layout engine has built in
@@ -68,7 +69,7 @@ def weight(number: float) -> dict[str, str]:
 
 def coloured(amount: float) -> dict[str, str]:
     """Return the look of a text about an amount of derivative."""
-    return {"class": "flow", "fontcolor": POSITIVE if amount >= 0 else NEGATIVE}
+    return {"class": "flow", "fontcolor": POSITIVE_TEXT if amount >= 0 else NEGATIVE}
 
 
 def backward_flow(amount: float, largest: float) -> dict[str, str]:
@@ -97,6 +98,7 @@ def stylesheet(scope: str) -> str:
 #S .graph > text, #S .plain text, #S .path text {{ fill: {DARK_TEXT} }}
 #S .faint text {{ fill: {DARK_FAINT_TEXT} }}
 #S text[fill="{NEGATIVE.lower()}"] {{ fill: {NEGATIVE_TEXT_ON_DARK} }}
+#S text[fill="{POSITIVE_TEXT.lower()}"] {{ fill: {POSITIVE_TEXT_ON_DARK} }}
 #S .faint path, #S .faint polyline {{ stroke: {DARK_FAINT_LINE} }}
 #S .edge.faint polygon {{ fill: {DARK_FAINT_LINE}; stroke: {DARK_FAINT_LINE} }}
 }}

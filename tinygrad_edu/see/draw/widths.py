@@ -26,7 +26,7 @@ def width(text: str, size: float) -> float:
         size: the size of its letters in points.
 
     >>> round(width("net", 13), 1), width("中", 13), width("n\N{COMBINING TILDE}", 9) == width("n", 9)
-    (18.8, 13.0, True)
+    (19.1, 13.0, True)
     """
     return size * sum(map(_em, text))
 
