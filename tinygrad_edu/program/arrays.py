@@ -14,12 +14,13 @@ _BLOCK = 4096
 
 
 def batch_function(
-    program: Program, names: Sequence[str], row: Callable[[list[float]], Sequence[float]]
+    program: Program, count: int, names: Sequence[str], row: Callable[[list[float]], Sequence[float]]
 ) -> Callable[[Any], Any]:
     """Return a function of an array of shape (examples, inputs) that gives one of shape (examples, outputs).
 
     Args:
         program: what it computes.
+        count: how many of its outputs to return; the others only have to exist.
         names: what the inputs are called in messages.
         row: computes the outputs of a single example, or raises an error that says why not. It is asked
             where a result is not finite, and for all examples where NumPy meets an overflow or a pole.
@@ -62,12 +63,12 @@ def batch_function(
                     columnwise(np.ascontiguousarray(X[block].T), out[:, block])
         except (ArithmeticError, ValueError):
             out.fill(np.nan)
-        if not math.isfinite(np.dot(out.ravel(), np.zeros(out.size))):
+        if not np.isfinite(out).all():
             for i in np.flatnonzero(~np.isfinite(out).all(axis=0)):
                 try:
-                    out[:, i] = row(X[i].tolist())
+                    out[:count, i] = row(X[i].tolist())
                 except ValueError as error:
                     raise type(error)(f"row {i}: {error}") from None
-        return out.T
+        return out[:count].T
 
     return batch

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine import common, derivatives
-from tinygrad_edu.engine.errors import expect_values
+from tinygrad_edu.engine.errors import DOMAINS, expect_values
+from tinygrad_edu.engine.op import TABLE
 from tinygrad_edu.engine.rules import greater, where
 from tinygrad_edu.engine.value import Value, topological_order
 from tinygrad_edu.program import forms
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 200
 """How many statements str() shows."""
+
+_BUILT_IN = {*TABLE}
 
 
 class BranchError(ValueError):
@@ -97,6 +100,14 @@ def function(inputs: Any, outputs: Any) -> "Function":
 
 def _as_value(output: Any) -> Value:
     return output if isinstance(output, Value) else Value(output)
+
+
+def _is_partial(made: Statement) -> bool:
+    """Return whether an operation may have no value at finite numbers."""
+    assert made.op is not None
+    if made.op.name == "div" and made.args[1].number:
+        return False
+    return made.op.name in DOMAINS or made.op.name not in _BUILT_IN
 
 
 def _is_something(term: Derivative) -> bool:
@@ -390,7 +401,8 @@ class Function:
             return take_apart(single(*self._arguments.arranged(numbers)))[1]
 
         names = [comment(made.label) or f"input {place}" for place, made in enumerate(self.program.inputs, 1)]
-        return batch_function(self._valid_program(terms), names, row)
+        program = self._checked(self._valid_program(terms))
+        return batch_function(program, len(terms), names, row)
 
     def compiled(self) -> "Machine":
         """Return machine code that computes outputs and derivatives, in buffers that each call uses again.
@@ -536,6 +548,15 @@ class Function:
             terms = [where(self._valid, term, math.nan) for term in terms]
         return Program([*self.program.inputs, *more_inputs], [self._statement(term) for term in terms])
 
+    def _checked(self, program: Program) -> Program:
+        """Return a program that computes as well what may have no value, though a derivative may not need it.
+
+        The derivative 1/x of log(x) exists where log(x) does not.
+        """
+        known = {*program.statements}
+        partial = [made for made in self.program.statements if _is_partial(made) and made not in known]
+        return Program(program.inputs, [*program.outputs, *partial])
+
     # --- Functions made of them ---
 
     def _made(
@@ -555,7 +576,7 @@ class Function:
         arguments = self._arguments
         if vector:
             arguments = Arguments(["inputs", vector[0]], [self.arrangement, vector[2]])
-        program = self._valid_program(terms, vector[1] if vector else ())
+        program = self._checked(self._valid_program(terms, vector[1] if vector else ()))
         made = runnable(name, program, arguments, result, engine)
         self._verify(made, name, arguments, engine)
         return made
@@ -612,8 +633,10 @@ class Function:
         """
         pending: dict[Statement, list[Comparison]] = {}
         for comparison in self._comparisons:
-            last = max(comparison.left, comparison.right, key=lambda made: made.serial)
-            pending.setdefault(last, []).append(comparison)
+            sides = [side for side in (comparison.left, comparison.right) if side.number is None]
+            if sides:
+                last = max(sides, key=lambda made: made.serial)
+                pending.setdefault(last, []).append(comparison)
         known: dict[Statement, Any] = {}
         for made, value in _steps(self._all, row):
             known[made] = value

@@ -65,7 +65,7 @@ def runnable(
         name: the function's name.
         program: what it computes.
         arguments: how it is called; together they are the inputs in order.
-        result: how the outputs are arranged.
+        result: how the outputs are arranged; those that it does not name only have to exist.
         engine: computes the same from the inputs in one row, or raises an error that says why not.
     """
 
@@ -111,6 +111,7 @@ def _compiled(
     names = [f"v{i}" for i in range(1, len(program.inputs) + 1)]
     given: list[str] = []
     unpack: list[str] = []
+    checks: list[str] = []
     for number, (key, arrangement) in enumerate(zip(arguments.names, arguments.arrangements, strict=True), 1):
         first = sum(map(size, arguments.arrangements[: number - 1]))
         pattern = written(arrangement, names[first : first + size(arrangement)])
@@ -119,7 +120,8 @@ def _compiled(
             unpack.append(f"{pattern} = named[{refer(key)}]")
         elif not isinstance(arrangement, int):
             unpack.append(f"{pattern} = a{number}")
-    checks = [_all_floats(names)] if names else []
+            checks.append(f"type(a{number}) is {type(arrangement).__name__}")  # a dictionary gives its keys
+    checks += [_all_floats(names)] if names else []
     head, again = ", ".join([f"{word}=MISSING" for word in given]), ", ".join(given)
     if arguments.by_name:
         checks.append(f"len(named) == {len(given)} and not unnamed")
