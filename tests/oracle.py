@@ -27,10 +27,6 @@ def _if(condition: Any, yes: Any, no: Any) -> Any:
     return Piecewise((yes, condition), (no, True))
 
 
-def _largest(*xs: Any) -> Any:
-    return Piecewise(*[(x, sympy.And(*[x >= y for y in xs if y is not x])) for x in xs])
-
-
 def _normal_cdf(x: Any) -> Any:
     return erfc(-x / sqrt(2)) / 2
 
@@ -92,16 +88,16 @@ EXPRESSIONS: dict[str, Callable[..., Any]] = {
     "hardtanh": lambda x: _clip(x, -1, 1),
     "clip": _clip,
     "leaky_relu": lambda x, negative_slope: _if(x > 0, x, negative_slope * x),
-    "maximum": _largest,
-    "minimum": lambda x, y: _if(x < y, x, y),
+    "maximum": sympy.Max,
+    "minimum": sympy.Min,
     "sum": lambda *xs: sympy.Add(*xs),
     "mean": lambda *xs: sympy.Add(*xs) / len(xs),
     "dot": lambda *xs: sympy.Add(*map(operator.mul, xs[: len(xs) // 2], xs[len(xs) // 2 :])),
     "logsumexp": lambda *xs: log(sympy.Add(*map(exp, xs))),
     "prod": lambda *xs: sympy.Mul(*xs),
     "norm": lambda *xs: sqrt(sympy.Add(*(x**2 for x in xs))),
-    "max": _largest,
-    "min": lambda *xs: -_largest(*(-x for x in xs)),
+    "max": sympy.Max,
+    "min": sympy.Min,
     "lowered": lambda x, y, k: x ** (y - k),
     "xlogy": lambda x, y: x * log(y),
     "unit": lambda x, y: x / sqrt(x**2 + y**2),
@@ -115,8 +111,8 @@ FLAT = {"greater", "step", "sign", "floor", "ceil", "round"}
 """The operations of slope 0 everywhere."""
 
 KINKED = {
-    *FLAT, "where", "abs", "relu", "relu6", "hardtanh", "clip", "leaky_relu", "elu", "selu", "softsign", "maximum",
-    "minimum", "max", "min",
+    *FLAT, "where", "abs", "relu", "relu6", "hardtanh", "clip", "leaky_relu", "elu", "selu", "softsign",
+    "maximum", "minimum", "max", "min",
 }  # fmt: skip
 """The operations whose first or second derivative jumps somewhere."""
 
@@ -149,7 +145,9 @@ _NAMED = {
 
 def operations() -> list[Op]:
     """Return the operations of the table, those that take parameters with several."""
-    return [op.of(*parameters) if parameters else op for op in TABLE.values() for parameters in _parameters(op)]
+    return [
+        op.of(*parameters) if parameters else op for op in TABLE.values() for parameters in _parameters(op)
+    ]
 
 
 def _parameters(op: Op) -> list[tuple[float, ...]]:
@@ -200,8 +198,15 @@ def derivative(op: Op, count: int, *places: int) -> Callable[..., Any]:
     expression = sympy.sympify(EXPRESSIONS[op.name](*symbols, *map(Rational, op.parameters.values())))
     for place in places:
         expression = expression.diff(symbols[place])
-    function = sympy.lambdify(symbols, expression, "mpmath")
+    jumps = {"Heaviside": lambda x, at_0=None: mpmath.mpf(x > 0), "DiracDelta": lambda *_: mpmath.mpf(0)}
+    function = sympy.lambdify(symbols, expression, [{"erfc": _erfc, **jumps}, "mpmath"])
     return lambda *args: mpmath.mpmathify(function(*args))
+
+
+def _erfc(x: Any) -> Any:
+    if abs(x) > 100:  # where mpmath takes long, and 0 and 2 have thousands of digits
+        return mpmath.mpf(0 if x > 0 else 2)
+    return mpmath.erfc(x)
 
 
 def _numerical(op: Op, count: int, places: Sequence[int]) -> Callable[..., Any]:
@@ -219,18 +224,18 @@ def exact(x: float) -> Any:
 
 
 def to_all_digits(function: Callable[..., Any], *args: float) -> Any:
-    """Return a function of floats to 30 digits, however many are needed on the way; 0 for less than any float."""
+    """Return a function of floats to 30 digits, however many are needed on the way."""
     before = None
     for digits in (60, 400, 1000, 2000):
         with mpmath.workdps(digits):
             now = function(*map(mpmath.mpf, args))
-            if not mpmath.isfinite(now) or abs(now) < mpmath.mpf("1e-400"):
-                if before is not None or not mpmath.isfinite(now):
-                    return now
-            elif before is not None and abs(now - before) <= abs(now) * mpmath.mpf("1e-30"):
+            if now and abs(now) < mpmath.mpf("1e-400"):
+                return now  # no float is that small
+            if not mpmath.isfinite(now) or (now and before and abs(now - before) <= abs(now) * 1e-30):
                 return now
         before = now
-    raise AssertionError(f"2000 digits do not suffice at {args}")
+    assert now == 0, f"2000 digits do not suffice at {args}"
+    return now
 
 
 def evaluate(root: Value, numbers: Mapping[Value, Any]) -> Any:
@@ -260,7 +265,9 @@ class Exact:
         """Return what an operation makes of such numbers; a function of ``math`` is that of mpmath."""
         value = op.written[0]
         if getattr(value, "__module__", "") == "math":
-            function = {"fabs": abs, "pow": mpmath.power, "log2": lambda x: mpmath.log(x, 2)}.get(value.__name__)
+            function = {"fabs": abs, "pow": mpmath.power, "log2": lambda x: mpmath.log(x, 2)}.get(
+                value.__name__
+            )
             return Exact((function or getattr(mpmath, value.__name__))(*map(_mpf, args)))
         return Exact(op.value(*args))
 
@@ -292,8 +299,8 @@ def _operators() -> Iterator[tuple[str, Callable[..., Any]]]:
         function = getattr(operator, f"__{name}__")
         yield f"__{name}__", lambda x, y, f=function: Exact(f(x.number, _mpf(y)))
         yield f"__r{name}__", lambda x, y, f=function: Exact(f(_mpf(y), x.number))
-    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
-        yield f"__{name}__", lambda x, y, f=getattr(operator, name): f(x.number, _mpf(y))
+    for function in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne):
+        yield f"__{function.__name__}__", lambda x, y, f=function: f(x.number, _mpf(y))
 
 
 for _name, _function in _operators():

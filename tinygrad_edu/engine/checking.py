@@ -143,9 +143,9 @@ def check_gradient(
 
     return Check(
         [
-            _judged(labels[row][place], start[place], expected, uncertainty, rows[row][place])
+            judged(labels[row][place], start[place], expected, uncertainty, rows[row][place])
             for place in range(len(start))
-            for row, (expected, uncertainty) in enumerate(_differences(values, start, place))
+            for row, (expected, uncertainty) in enumerate(differences(values, start, place))
         ]
     )
 
@@ -185,7 +185,7 @@ def _builder(what: Any, at: Sequence[Any], wrt: list[Value]) -> tuple[Builder, l
     return called, [Value(as_float(number), label) for number, label in zip(at, known_names, strict=True)]
 
 
-def _differences(
+def differences(
     values: Callable[[Sequence[float]], list[float]], start: Sequence[float], place: int
 ) -> list[tuple[float, float]]:
     """Return the derivatives of ``values`` along one argument, each with an estimate of its error.
@@ -237,7 +237,8 @@ def _differences(
     return best
 
 
-def _judged(argument: str, at: float, expected: float, uncertainty: float, got: float) -> Entry:
+def judged(argument: str, at: float, expected: float, uncertainty: float, got: float) -> Entry:
+    """Return what is to be said of a derivative, given that of differences and the estimate of its error."""
     size = max(abs(expected), abs(got))
     if abs(got - expected) <= CLOSE * size + 2 * uncertainty and uncertainty <= 1e-5 * size:
         verdict = "right"

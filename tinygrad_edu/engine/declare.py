@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
+from tinygrad_edu.engine.checking import differences, judged
 from tinygrad_edu.engine.errors import as_float
 from tinygrad_edu.engine.op import TABLE, Op, declare
 from tinygrad_edu.engine.value import Value, attach
@@ -47,7 +48,7 @@ def rule(
     Raises:
         TypeError: if ``value`` or ``slopes`` do not take what they should, or cannot run on Values.
         ValueError: if the name is taken, a local derivative is missing, superfluous or wrong, or the value
-            is finite at fewer than three of the points.
+            is finite and smooth at fewer than three of the points.
 
     >>> from tinygrad_edu import Value, exp
     >>> bump = rule("bump", lambda x: exp(-x * x), lambda z, x: (-2 * x * z,))
@@ -69,16 +70,16 @@ def rule(
         checked += _agrees(op.of(*parameters) if parameters else op, numbers)
     if checked < 3:
         raise ValueError(
-            f"{name} is finite at {checked} of the points where it was tried, and three are needed: "
-            "give some where it is, as in at=[0.1, 0.2, 0.3]"
+            f"{name} could be checked at {checked} of the points where it was tried, and three are needed: "
+            "give some where it is finite and smooth, as in at=[0.1, 0.2, 0.3]"
         )
     attach(declare(op))
     return op
 
 
 def _expect_free(name: str) -> None:
-    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
-        raise ValueError(f"an operation needs the name of a Python function, and {str(name)[:40]!r} is none")
+    if not str(name).isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+        raise ValueError(f"an operation needs a name as Python functions have, not {str(name)[:40]!r}")
     if name not in TABLE and hasattr(Value, name):
         raise ValueError(f"Value has an attribute {name!r} already: give your operation another name")
     if name in TABLE:
@@ -89,7 +90,7 @@ def _expect_signatures(op: Op) -> None:
     """Raise a TypeError unless value and slopes take the same arguments and parameters."""
     value, slopes = op.written
     if op.arity < 1 or slopes.__code__.co_flags & 0x0C:  # *args or **named
-        raise TypeError(f"{op.name}: slopes take the result and each argument by name, as in lambda z, x, y: …")
+        raise TypeError(f"{op.name}: slopes name the result and each argument, as in lambda z, x, y: (…, …)")
     code = getattr(value, "__code__", None)  # a function written in C shows none: the points will tell
     if code is not None and not code.co_flags & 0x04:
         names = code.co_varnames
@@ -107,7 +108,7 @@ def _listed(arguments: Sequence[str], parameters: Sequence[str]) -> str:
 
 
 def _grid(op: Op) -> list[list[float]]:
-    """Return points for an operation: arguments in a row, then the parameters, their defaults if there are."""
+    """Return points for an operation: the arguments in a row, then the parameters."""
     width = op.arity * (3 if op.over_lists else 1)
     defaults = [op.defaults.get(name) for name in op.takes]
     points = []
@@ -132,37 +133,52 @@ def _row(op: Op, point: Any) -> list[float]:
 
 
 def _agrees(op: Op, numbers: Sequence[float]) -> bool:
-    """Return whether the value is finite at a point, and raise an error if the local derivatives are wrong."""
+    """Return whether the local derivatives are right at a point, or else cannot be judged there.
+
+    Raises:
+        TypeError: if value or slopes do not run.
+        ValueError: if a local derivative is missing, superfluous or wrong.
+    """
     try:
         z = as_float(op.value(*numbers))
-        quotients = [_difference_quotient(op, numbers, place) for place in range(len(numbers))]
     except (ArithmeticError, ValueError):
         return False
     except TypeError as error:
-        raise TypeError(f"{op.name}: value does not take {op.described()} and return a number ({error})") from None
-    if not all(map(math.isfinite, (z, *(quotient for quotient, _ in quotients)))):
+        takes = op.described()
+        raise TypeError(f"{op.name}: value does not take {takes} and return a number ({error})") from None
+    if not math.isfinite(z):
         return False
+    right = True
     for kind in (float, Value):
-        try:
-            given = op.slopes(kind(z), *map(kind, numbers))
-        except (TypeError, AttributeError, NameError) as error:
-            raise TypeError(
-                f"{op.name}: slopes do not run on {kind.__name__}s ({error}): write them in arithmetic and "
-                "operations of tinygrad_edu that are already there, as tinygrad_edu.cos(x), not math.cos(x)"
-            ) from None
-        except (ArithmeticError, ValueError) as error:
-            raise ValueError(f"{op.name}: the value exists {_there(op, numbers)}, but slopes raise: {error}") from None
-        found = [getattr(slope, "data", slope) for slope in given] if isinstance(given, tuple) else None
-        if found is None or len(found) != len(numbers):
-            count = "no tuple" if found is None else f"{len(found)} of them"
-            raise ValueError(f"{op.name}: slopes return a tuple of {len(numbers)} local derivatives, not {count}")
-        for place, (slope, (quotient, bound)) in enumerate(zip(found, quotients, strict=True)):
-            if not abs(slope - quotient) <= 1e-6 * abs(quotient) + bound:
+        for place, slope in enumerate(_slopes(op, z, numbers, kind)):
+            expected, uncertainty = differences(lambda row: [as_float(op.value(*row))], numbers, place)[0]
+            name = _names(op, numbers)[place]
+            verdict = judged(name, numbers[place], expected, uncertainty, slope).verdict
+            if verdict == "wrong":
                 raise ValueError(
-                    f"{op.name}: the local derivative along {_names(op, numbers)[place]} is {slope:.6g} "
-                    f"{_there(op, numbers)}, but differences of the value give {quotient:.6g}"
+                    f"{op.name}: the local derivative along {name} is {slope:.6g} {_there(op, numbers)}, "
+                    f"but differences of the value give {expected:.6g}"
                 )
-    return True
+            right &= verdict == "right"
+    return right
+
+
+def _slopes(op: Op, z: float, numbers: Sequence[float], kind: type[float] | type[Value]) -> list[float]:
+    """Return the numbers that the slopes give when they are run on floats or on Values."""
+    try:
+        given = op.slopes(kind(z), *map(kind, numbers))
+    except (TypeError, AttributeError, NameError) as error:
+        raise TypeError(
+            f"{op.name}: slopes do not run on {kind.__name__}s ({error}): write them in arithmetic and "
+            "operations of tinygrad_edu that are already there, as tinygrad_edu.cos(x), not math.cos(x)"
+        ) from None
+    except (ArithmeticError, ValueError) as error:
+        where = _there(op, numbers)
+        raise ValueError(f"{op.name}: the value exists {where}, but slopes raise: {error}") from None
+    if not isinstance(given, tuple) or len(given) != len(numbers):
+        count = f"{len(given)} of them" if isinstance(given, tuple) else "no tuple"
+        raise ValueError(f"{op.name}: slopes return a tuple of {len(numbers)} local derivatives, not {count}")
+    return [as_float(slope.data if isinstance(slope, Value) else slope) for slope in given]
 
 
 def _names(op: Op, numbers: Sequence[float]) -> Sequence[str]:
@@ -174,18 +190,3 @@ def _names(op: Op, numbers: Sequence[float]) -> Sequence[str]:
 def _there(op: Op, numbers: Sequence[float]) -> str:
     given = zip([*_names(op, numbers), *op.parameters], [*numbers, *op.parameters.values()], strict=True)
     return "at " + ", ".join(f"{name} = {number}" for name, number in given)
-
-
-def _difference_quotient(op: Op, numbers: Sequence[float], place: int) -> tuple[float, float]:
-    """Return a numerical derivative with an error bound: central differences, extrapolated twice (Richardson)."""
-
-    def central(h: float) -> float:
-        up, down = [*numbers], [*numbers]
-        up[place] += h
-        down[place] -= h
-        return (as_float(op.value(*up)) - as_float(op.value(*down))) / (up[place] - down[place])
-
-    d1, d2, d4 = central(1e-3), central(2e-3), central(4e-3)
-    once, before = (4 * d1 - d2) / 3, (4 * d2 - d4) / 3
-    size = abs(as_float(op.value(*numbers))) + 1e-3
-    return (16 * once - before) / 15, 1e-9 * size + abs(once - before)

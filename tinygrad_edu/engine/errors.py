@@ -38,7 +38,7 @@ class StaleError(ValueError):
 
 
 def as_float(number: SupportsFloat) -> float:
-    """Return a real number of any kind as a float: int, float, bool, Fraction, Decimal, a scalar of NumPy or PyTorch.
+    """Return a real number as a float: int, float, bool, Fraction, Decimal, a scalar of NumPy or PyTorch.
 
     Raises:
         TypeError: for anything else, text and lists included; the message says what to do instead.
@@ -125,9 +125,7 @@ def attempt(op: Any, numbers: Sequence[float], values: Sequence[Any] = ()) -> st
     free = iter([letter for letter in letters if letter not in labels])
     names = [
         repr(number) if value is not None and value.is_constant else label or next(free)
-        for label, number, value in zip(
-            labels, numbers, values or [None] * len(numbers), strict=True
-        )
+        for label, number, value in zip(labels, numbers, values or [None] * len(numbers), strict=True)
     ]
     given = ", ".join(
         f"{name} = {number!r}" for name, number in zip(names, numbers, strict=True) if name != repr(number)
@@ -168,7 +166,9 @@ def slope_error(value: Any, slope: float) -> DomainError:
         pass
     except (ArithmeticError, ValueError):  # a pole, which no range of floats would help
         return DivisionByZeroError(f"{tried}: the value exists, but its slope there is infinite", value.args)
-    return TooLargeError(f"{tried}: the value exists, but its slope there is too large for a float", value.args)
+    return TooLargeError(
+        f"{tried}: the value exists, but its slope there is too large for a float", value.args
+    )
 
 
 def gradient_error(value: Any) -> TooLargeError:

@@ -35,15 +35,15 @@ class Extended(float):
         if other != 0:
             return Extended(float(self) / float(other))
         signs = math.copysign(1.0, self) * math.copysign(1.0, other)
-        return Extended(math.nan if self == 0 or self != self else signs * math.inf)
+        return Extended(math.nan if float(self) == 0 or self != self else signs * math.inf)
 
     def __rtruediv__(self, other: float) -> "Extended":
         return Extended(other) / self
 
-    def __pow__(self, exponent: float) -> "Extended":
+    def __pow__(self, exponent: float) -> "Extended":  # type: ignore[override]
         return _extended(math.pow, [float(self), float(exponent)])
 
-    def __rpow__(self, base: float) -> "Extended":
+    def __rpow__(self, base: float) -> "Extended":  # type: ignore[override]
         return _extended(math.pow, [float(base), float(self)])
 
     @staticmethod
@@ -89,7 +89,7 @@ def value(op: Any, numbers: Sequence[float], values: Sequence[Any] = ()) -> floa
 
 
 def slopes(op: Any, z: float, numbers: Sequence[float]) -> tuple[float, ...]:
-    """Return the local derivatives of an operation by the policy above: infinite, or NaN where there is none."""
+    """Return the local derivatives of an operation by the policy above; NaN where there is none."""
     try:
         found = _slopes(op, z, numbers)
     except (ArithmeticError, ValueError):
@@ -139,7 +139,7 @@ def adjoints(root: Any, order: Sequence[Any]) -> dict[Any, float]:
             before = adjoint[arg]
             adjoint[arg] += grad * slope
             reached.add(arg)
-            if arg in wanted and math.isfinite(before) and math.isfinite(grad) and math.isfinite(slope):
-                if not math.isfinite(adjoint[arg]):
-                    raise errors.gradient_error(arg)
+            overflow = all(map(math.isfinite, (before, grad, slope))) and not math.isfinite(adjoint[arg])
+            if overflow and arg in wanted:
+                raise errors.gradient_error(arg)
     return adjoint

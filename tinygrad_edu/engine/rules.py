@@ -15,7 +15,7 @@ ordinary arithmetic over this table, so it runs
 Value(data=0.75, grad=0.0)
 
 Of a function with a kink, the rule says which local derivative is taken there. Value and slopes keep their
-digits (to 8 units in the last place, next to poles and far out too), but sigmoid' and tanh' are the
+digits (to 8 units in the last place, next to poles and far out too); but sigmoid' and tanh' are the
 textbook's formulas, in which a number near 1 is subtracted from 1. The primitives, which every language
 must say itself, are those whose value is a function of ``math`` or asks ``if``.
 """
@@ -30,11 +30,14 @@ from tinygrad_edu.engine.op import Op, declare
 
 # fmt: off
 # ruff: noqa: E501
+# mypy: disable-error-code="has-type"
 
 
-def rule(name: str, value: Callable[..., Any], slopes: Callable[..., Any], **kind: bool) -> Op:
+def rule(
+    name: str, value: Callable[..., Any], slopes: Callable[..., Any], over_lists: bool = False, selects: bool = False
+) -> Op:
     """Enter an operation in the table; the public ``rule`` checks it too."""
-    return declare(Op(name, value, slopes, **kind))
+    return declare(Op(name, value, slopes, over_lists, selects))
 
 
 LARGEST = sys.float_info.max
@@ -117,8 +120,8 @@ minimum    = rule("minimum",    lambda x, y: x if x <= y or x != x else y,      
 
 sum       = rule("sum",       lambda xs: total(xs),                                       lambda z, xs: ([1.0 for x in xs],), over_lists=True)
 mean      = rule("mean",      lambda xs: total(xs) / length(xs),                          lambda z, xs: ([1.0 / length(xs) for x in xs],), over_lists=True)
-dot       = rule("dot",       lambda xs, ys: total(x * y for x, y in zip(xs, ys)),        lambda z, xs, ys: (ys, xs), over_lists=True)
-logsumexp = rule("logsumexp", lambda xs: _shift(xs) + log(total(exp(x - _shift(xs)) for x in xs)), lambda z, xs: (_softmax(xs),), over_lists=True)
+dot       = rule("dot",       lambda xs, ys: total(x * y for x, y in zip(xs, ys, strict=True)), lambda z, xs, ys: (ys, xs), over_lists=True)
+logsumexp = rule("logsumexp", lambda xs: _logsumexp(xs),                                lambda z, xs: (_softmax(xs),), over_lists=True)
 prod      = rule("prod",      lambda xs: _products(xs)[-1],                               lambda z, xs: (_products_of_others(xs),), over_lists=True)
 norm      = rule("norm",      lambda xs: _norm(xs, _scale(xs)) / _scale(xs),              lambda z, xs: (_direction(xs),), over_lists=True)  # 0 at the origin
 max       = rule("max",       lambda xs: largest(xs),                                     lambda z, xs: (_shared(xs, z),), over_lists=True, selects=True)  # a tie is shared
@@ -128,7 +131,7 @@ min       = rule("min",       lambda xs: -largest([-x for x in xs]),            
 
 lowered    = rule("lowered",    lambda x, y, *, k: pow(x, y - k) * pow(clip(x, 5e-324, LARGEST), y - (y - k + k)), lambda z, x, y, *, k: ((y - k) * lowered(x, y, k + 1), xlogy(z, x)))  # x**(y - k)
 xlogy      = rule("xlogy",      lambda x, y: x * log(where(x, y, clip(y, 1.0, 2.0))),     lambda z, x, y: (log(y), x / y))  # x·log(y), 0 for x = 0
-unit       = rule("unit",       lambda x, y: _unit(x, y),                                 lambda z, x, y: (square(unit(y, x)) / hypot(x, y), -z * unit(y, x) / hypot(x, y)))  # x / hypot(x, y), 0 at the origin
+unit       = rule("unit",       lambda x, y: _unit(x, y),                                 lambda z, x, y: (unit(y, x) / hypot(x, y) * unit(y, x), -z * unit(y, x) / hypot(x, y)))  # x / hypot(x, y), 0 at the origin
 exp_sub    = rule("exp_sub",    lambda x, y: _exp_sub(x, y),                              lambda z, x, y: (z, -z))  # exp(x - y)
 gauss      = rule("gauss",      lambda x: _bell(x, 1.0),                                  lambda z, x: (-2.0 * (x * z),))  # exp(-x²)
 normal_pdf = rule("normal_pdf", lambda x: 0.3989422804014327 * _bell(x, 0.5),             lambda z, x: (-x * z,))  # exp(-x²/2) / √(2π)
@@ -168,7 +171,7 @@ def _products(xs: Iterable[Any]) -> list[Any]:
 def _products_of_others(xs: Any) -> list[Any]:
     """Return for each of a list the product of all others, without a division."""
     before, after = _products(xs), _products(reversed(xs))
-    return [x * y for x, y in zip(before, after[-2::-1])]
+    return [x * y for x, y in zip(before, after[-2::-1], strict=False)]
 
 
 def _shared(xs: Any, z: Any) -> list[Any]:
@@ -178,13 +181,19 @@ def _shared(xs: Any, z: Any) -> list[Any]:
     return [each / ties for each in equal]
 
 
-def _shift(xs: Any) -> Any:
-    """Return the largest, to be subtracted so that exp cannot overflow; where it is infinite, a finite number."""
-    return clip(largest(xs), -LARGEST, LARGEST)
+def _logsumexp(xs: Any) -> Any:
+    """Return log(exp(x) + exp(y) + …); the largest is subtracted first, so that exp cannot overflow."""
+    first = largest(xs)
+    shift = maximum(first, -LARGEST)
+    exponentials = [exp(x - shift) for x in xs]
+    whole = total(exponentials)
+    rest = total(each - floor(each) for each in exponentials)  # what is not 1 and would be lost beside it
+    ones = round(whole - rest)
+    return where(greater(math.inf, first), shift + log1p(rest + (ones - 1.0)), first)
 
 
 def _softmax(xs: Any) -> list[Any]:
-    shift = floor(_shift(xs))  # any number near the largest will do, and floor has slope 0
+    shift = floor(largest(xs))  # any number near the largest will do, and floor has slope 0
     exponentials = [exp_sub(x, shift) for x in xs]
     whole = total(exponentials)
     return [exponential / whole for exponential in exponentials]
@@ -203,7 +212,8 @@ def _norm(xs: Iterable[Any], scale: Any) -> Any:
 def _direction(xs: Any) -> list[Any]:
     scale = _scale(xs)
     norm = _norm(xs, scale)
-    return [x * scale / where(norm, norm, 1.0) for x in xs]
+    less = maximum(scale, 2.0**-60)  # enough for a division, and it leaves small numbers their digits
+    return [x * less / where(norm, norm * (less / scale), 1.0) for x in xs]
 
 
 def _hypot(x: Any, y: Any) -> Any:
