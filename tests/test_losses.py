@@ -1,5 +1,7 @@
 """Losses against their definitions, computed at fifty digits by mpmath, values and derivatives."""
 
+import math
+
 import mpmath
 import pytest
 
@@ -157,3 +159,40 @@ def test_outputs_that_have_left_the_graph_are_refused():
     for loss, outputs in ((mean_squared_error, 0.5), (categorical_cross_entropy, [0.5, 1.0])):
         with pytest.raises(TypeError, match=r"a loss takes outputs that are Values, not float 0.5"):
             loss(outputs, 0)
+
+
+def test_targets_may_be_arrays_and_rows():
+    numpy = pytest.importorskip("numpy", reason="to make arrays")
+    outputs = [Value(0.5), Value(-1.0), Value(2.0)]
+    for loss, targets in (
+        (half_squared_error, [1, 0, 2]),
+        (mean_squared_error, [1, 0, 2]),
+        (hinge, [1, -1, 1]),
+        (binary_cross_entropy, [1, 0, 1]),
+        (categorical_cross_entropy, [0, 0, 1]),
+        (categorical_cross_entropy, [0.25, 0.25, 0.5]),
+    ):
+        wanted = loss(outputs, targets).data
+        for given in (tuple(targets), numpy.array(targets), numpy.array(targets, dtype="float32")):
+            assert loss(outputs, given).data == wanted
+            assert loss(numpy.array(outputs), given).data == wanted
+        with pytest.raises(TypeError, match="a Value holds one real number, not ndarray"):
+            loss(outputs, numpy.array([targets] * 3))
+    assert {
+        categorical_cross_entropy(outputs, kind).data
+        for kind in (2, 2.0, [2], numpy.array(2), numpy.array([2]), numpy.int64(2), numpy.float32(2))
+    } == {categorical_cross_entropy(outputs, [0, 0, 1]).data}
+
+
+def test_cross_entropy_keeps_its_digits_for_large_logits():
+    """Against log1p and exp of the standard library, which keep theirs: log(1 + e^−40) and so on."""
+    small = math.log1p(math.exp(-40))
+    assert 0 < small < 1e-17
+    for logit, target, wanted in ((40.0, 1, small), (-40.0, 0, small), (40.0, 0, 40.0), (-40.0, 1, 40.0)):
+        assert binary_cross_entropy(Value(logit), target).data == pytest.approx(wanted, rel=1e-15)
+    for large in (1e6, 1e15, 1e200):
+        assert categorical_cross_entropy([Value(large), Value(0.0)], 1).data == large
+        assert categorical_cross_entropy([Value(large), Value(0.0)], 0).data == 0.0
+        assert categorical_cross_entropy([Value(large), Value(large)], 0).data == pytest.approx(math.log(2))
+    near = categorical_cross_entropy([Value(1e6), Value(1e6 - 1)], 0).data
+    assert near == pytest.approx(math.log1p(math.exp(-1)), rel=1e-15)

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from tinygrad_edu import Value
+from tinygrad_edu.engine.errors import DomainError
 from tinygrad_edu.nn import MLP
 from tinygrad_edu.optim import (
     OPTIMIZERS,
@@ -14,6 +15,7 @@ from tinygrad_edu.optim import (
     AdamW,
     Optimizer,
     RMSProp,
+    clip_gradients,
     cosine_decay,
     exponential_decay,
     linear_decay,
@@ -104,6 +106,104 @@ def test_schedules(schedule, factors):
     assert moved == pytest.approx([2.0 * factor for factor in factors], rel=1e-13)
 
 
+@pytest.mark.parametrize(
+    ("make", "usual"),
+    [
+        (SGD, {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False, "weight_decay": 0.0}),
+        (RMSProp, {"learning_rate": 0.01, "decay": 0.99, "epsilon": 1e-8, "weight_decay": 0.0}),
+        (Adam, {"learning_rate": 0.001, "betas": (0.9, 0.999), "epsilon": 1e-8, "weight_decay": 0.0}),
+        (AdamW, {"learning_rate": 0.001, "betas": (0.9, 0.999), "epsilon": 1e-8, "weight_decay": 0.01}),
+    ],
+)
+def test_what_is_left_out_is_as_in_pytorch(make, usual):
+    """The numbers are those of PyTorch's documentation; its learning rate of SGD is 0.001."""
+    optimizer = make([Value(1.0)])
+    assert {name: getattr(optimizer, name) for name in usual} == usual
+    assert optimizer.schedule is None
+    assert step_decay(1)(1) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda w: SGD(w, lr=0.1), "there is no option of SGD 'lr': did you mean learning_rate"),
+        (lambda w: AdamW(w, lr=0.1), "there is no option of AdamW 'lr': did you mean learning_rate"),
+        (lambda w: Adam(w, eps=1e-6), "there is no option of Adam 'eps': did you mean epsilon"),
+        (lambda w: RMSProp(w, alpha=0.9), "there is no option of RMSProp 'alpha': did you mean decay"),
+        (lambda w: SGD(w, nestrov=True), "there is no option of SGD 'nestrov': did you mean nesterov"),
+        (lambda w: SGD(w, x=1), "did you mean learning_rate, momentum, nesterov, weight_decay or schedule"),
+    ],
+)
+def test_an_unknown_option_is_named(make, message):
+    with pytest.raises(TypeError, match=message):
+        make([Value(1.0)])
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (1e200, r"the gradient of w2 is 1e\+200, which is too large to be squared"),
+        (-1e155, "too large to be squared"),
+        (math.inf, "the gradient of w2 is inf, which is not finite"),
+        (math.nan, "the gradient of w2 is nan, which is not finite"),
+    ],
+)
+def test_a_gradient_that_cannot_be_used_changes_nothing(name, bad, message):
+    """Its square would be infinite, and the running mean of squares with it, for ever."""
+    weights = [Value(1.0, "w1"), Value(2.0, "w2")]
+    optimizer = OPTIMIZERS[name](weights, 0.1)
+    before = optimizer.state_dict()
+    weights[0].grad, weights[1].grad = 1.0, bad
+    with pytest.raises(DomainError, match=message) as caught:
+        optimizer.step()
+    assert caught.value.values == (weights[1],)
+    assert [w.data for w in weights] == [1.0, 2.0]
+    assert optimizer.state_dict() == before
+    weights[1].grad = 1e150
+    optimizer.step()
+    assert all(math.isfinite(w.data) for w in weights)
+    assert weights[1].data < 2.0
+
+
+def test_a_penalty_that_cannot_be_squared_is_found_too():
+    w = Value(1e200)
+    with pytest.raises(DomainError, match=r"is 1e\+200, which is too large to be squared"):
+        Adam([w], weight_decay=1.0).step()
+    AdamW([w], weight_decay=0.5).step()  # whose decay bypasses the gradient
+    assert w.data == 1e200 - 0.001 * (0.5 * 1e200)
+
+
+def test_gradients_are_clipped_to_a_norm():
+    weights = [Value(0.0) for _ in range(3)]
+    for given, most, wanted, norm in (
+        ([3.0, -4.0, 12.0], 6.5, [1.5, -2.0, 6.0], 13.0),
+        ([3.0, -4.0, 12.0], 13.0, [3.0, -4.0, 12.0], 13.0),
+        ([3.0, -4.0, 0.0], 100, [3.0, -4.0, 0.0], 5.0),
+        ([1e200, 0.0, -1e200], 1.0, [math.sqrt(0.5), 0.0, -math.sqrt(0.5)], math.sqrt(2) * 1e200),
+        ([0.0, 0.0, 0.0], 1.0, [0.0, 0.0, 0.0], 0.0),
+    ):
+        for w, g in zip(weights, given, strict=True):
+            w.grad = g
+        assert clip_gradients(iter(weights), most) == pytest.approx(norm, rel=1e-15)
+        assert [w.grad for w in weights] == pytest.approx(wanted, rel=1e-15)
+
+
+@pytest.mark.parametrize("most", [0, -1.0, math.nan, math.inf, "1", True])
+def test_the_largest_norm_is_above_0(most):
+    with pytest.raises(ValueError, match="the largest norm is above 0, and finite, not"):
+        clip_gradients([Value(1.0)], most)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_what_has_no_norm_is_not_clipped(bad):
+    v, w = Value(0.0), Value(0.0)
+    v.grad, w.grad = 5.0, bad
+    with pytest.raises(ValueError, match=f"the norm of the gradients is {bad}: no factor makes it 1"):
+        clip_gradients([v, w], 1.0)
+    assert v.grad == 5.0
+
+
 def test_the_learning_rate_may_be_changed():
     w = Value(1.0)
     optimizer = SGD([w], 0.5, schedule=exponential_decay(0.5))
@@ -158,8 +258,12 @@ def test_a_state_that_does_not_fit_changes_nothing():
         (Adam([Value(1.0), Value(2.0)]).state_dict(), "Adam has 1 parameters, but 2 mean"),
         (before | {"mean_square": []}, "Adam has 1 parameters, but 0 mean_square"),
         (before | {"steps": None}, "steps is a whole number"),
-        (before | {"steps": -3}, "steps is a whole number of at least 0, not -3"),
-        (before | {"steps": True}, "steps is a whole number of at least 0, not True"),
+        (before | {"steps": -3}, r"steps is a whole number of at least 0 and at most 2\*\*53, not -3"),
+        (before | {"steps": 10**400}, r"at most 2\*\*53, not 1000"),
+        (before | {"mean": [True]}, "mean is not a list of finite numbers"),
+        (before | {"options": {"weight_decay": False, "betas": [0.9, 0.999], "epsilon": 1e-8}},
+         "the state is of Adam with {'weight_decay': False"),
+        (before | {"steps": True}, "steps is a whole number of .*, not True"),
         (before | {"mean": ["x"]}, "mean is not a list of finite numbers"),
         (before | {"mean": 1.0}, "mean is not a list of finite numbers"),
         (before | {"mean": [math.nan]}, "mean is not a list of finite numbers"),
@@ -168,7 +272,7 @@ def test_a_state_that_does_not_fit_changes_nothing():
         (before | {"learning_rate": "0.1"}, "learning_rate is at least 0, and finite, not '0.1'"),
         ({}, "the state is of None"),
         ([], "the state is a dictionary"),
-    ):
+    ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             optimizer.load_state_dict(state)
         assert optimizer.state_dict() == before
@@ -186,7 +290,16 @@ def test_a_state_that_does_not_fit_changes_nothing():
         (lambda w: Adam(w, betas=(0.9, 1.0)), "each of betas is at least 0 and less than 1"),
         (lambda w: AdamW(w, betas=(0.9, 1.0)), "each of betas is at least 0 and less than 1"),
         (lambda w: AdamW(w, weight_decay=-1), "weight_decay is at least 0"),
-        (lambda w: Adam(w, epsilon=-1), "epsilon is at least 0"),
+        (lambda w: Adam(w, epsilon=-1), "epsilon is above 0"),
+        (
+            lambda w: Adam(w, epsilon=0.0),
+            "epsilon is above 0, so that the root plus epsilon is never 0, not 0.0",
+        ),
+        (lambda w: RMSProp(w, epsilon=0.0), "epsilon is above 0"),
+        (lambda w: RMSProp(w, decay=1.0), "decay is at least 0 and less than 1"),
+        (lambda w: RMSProp(w, decay=1.5), "decay is at least 0 and less than 1"),
+        (lambda w: linear_decay(0), "number of steps is a whole number of at least 1, not 0"),
+        (lambda w: linear_decay(2.5), "number of steps is a whole number of at least 1, not 2.5"),
         (lambda w: SGD([]), "at least one parameter"),
         (lambda w: cosine_decay(0), "number of steps is a whole number of at least 1, not 0"),
         (lambda w: step_decay(2.5), "whole number of at least 1, not 2.5"),

@@ -207,6 +207,21 @@ def test_no_gradient_is_left_behind(ending):
     assert {parameter.grad for parameter in optimizer.parameters} == {0.0}
 
 
+@pytest.mark.parametrize("factor", [1e200, 1e308])
+def test_a_gradient_that_is_too_large_ends_training_with_its_history(factor):
+    """Squared it would be infinite; times the output of about 1e3 it is infinite itself."""
+
+    def explode(training):
+        slope.data = factor if training.history.epochs == 2 else 1.0
+
+    slope, model = Value(1.0), Recorder()
+    with pytest.raises(DivergedError, match=r"epoch 3: the gradient .* a smaller learning rate") as caught:
+        quick(model, [([1e3], 0.0)], lambda y, target: (y - y.data) * slope, "adam", epochs=9,
+              callbacks=[explode])  # fmt: skip
+    assert caught.value.history.epochs == 2
+    assert math.isfinite(model.w.data)
+
+
 def test_gradients_vanish_in_a_deep_sigmoid_network():
     model = MLP(2, [4, 4, 4, 4, 1], "sigmoid", init="xavier", seed=1)
     history = quick(model, xor(), epochs=1, callbacks=[record_norms])

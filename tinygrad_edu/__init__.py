@@ -17,6 +17,7 @@ Every operation of the table is a function here, and so is one that you declare 
 import builtins
 
 from tinygrad_edu._common import __version__ as __version__
+from tinygrad_edu._common.names import UnknownNameError
 from tinygrad_edu.engine.checking import Check, check_gradient
 from tinygrad_edu.engine.declare import rule
 from tinygrad_edu.engine.derivatives import derivative, hessian, hessian_vector_product, jacobian, jvp, vjp
@@ -82,7 +83,9 @@ __all__ += [name for name in TABLE if not hasattr(builtins, name)]
 def __getattr__(name: str) -> Op:
     if name in TABLE:
         return TABLE[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name.startswith("_"):  # what Python and its tools ask every module for
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(str(UnknownNameError("function", name, dict.fromkeys([*__all__, *TABLE]))))
 
 
 def __dir__() -> list[str]:

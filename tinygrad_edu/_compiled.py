@@ -317,16 +317,21 @@ class Compiled:
     # --- The optimiser ---
 
     def _optimize(self) -> None:
-        flat = self._flat
-        if flat is None or not self._takes_arrays:
-            self.write_back()
-            self._optimizer.step()
-        elif len(self._trained) == len(self._order):
-            self._optimizer.step()
-        else:
-            flat.data, flat.grad = self._data[self._trained], self._grad[self._trained]
-            self._optimizer.step()
-            self._data[self._trained] = flat.data
+        flat: Any = self._flat
+        if flat is not None and self._takes_arrays:
+            some = len(self._trained) < len(self._order)
+            if some:
+                flat.data, flat.grad = self._data[self._trained], self._grad[self._trained]
+            gradient: Any = self._optimizer._gradient(flat)
+            with self._np.errstate(over="ignore"):
+                usable = math.isfinite(float(gradient @ gradient))
+            if usable:
+                self._optimizer._update()
+                if some:
+                    self._data[self._trained] = flat.data
+                return
+        self.write_back()
+        self._optimizer.step()  # which says what is wrong with which gradient
 
     def _read(self) -> None:
         """Take parameters and the optimiser's memory into arrays."""
@@ -368,6 +373,8 @@ def _several(outputs: Any) -> list[Value]:
 
 def _takes_arrays(optimizer: Optimizer) -> bool:
     """Return whether an optimiser's formulas do for an array what they do for its numbers one by one."""
+    if type(optimizer).step is not Optimizer.step:
+        return False
     np = numpy()
     data, gradients = np.array([0.5, -1.5, 2.0]), np.array([[1.0, -0.1, 0.3], [0.2, -3.0, 0.1]])
 
@@ -380,7 +387,7 @@ def _takes_arrays(optimizer: Optimizer) -> bool:
         for gradient in gradients:
             for parameter, grad in zip(parameters, split(gradient), strict=True):
                 parameter.grad = grad
-            trial.step()
+            trial._update()
         kept = {name: value for name, value in vars(trial).items() if name not in ("parameters", "_memory")}
         return np.hstack([parameter.data for parameter in parameters]), kept
 

@@ -166,7 +166,7 @@ def _find_parts(name: str, item: Any, found: dict[int, tuple[str, Any]]) -> None
 
 def _as_number(number: Any) -> float:
     try:
-        return as_float(number)
+        return math.nan if isinstance(number, bool) else as_float(number)
     except (TypeError, OverflowError):
         return math.nan
 

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from tinygrad_edu._common.checks import as_list
-from tinygrad_edu.engine.errors import expect_values
+from tinygrad_edu.engine.errors import as_float, expect_values
 from tinygrad_edu.engine.rules import dot, logsumexp, mean, relu, softplus, sum
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.see.place import Place, Role
@@ -64,7 +64,7 @@ def hinge(outputs: Value | Sequence[Value], targets: Any) -> Value:
     pairs = _with_targets(outputs, targets)
     for _, target in pairs:
         if target not in (-1, 1):
-            raise ValueError(f"the hinge loss has targets −1 and 1, not {target}: see Dataset.signed()")
+            raise ValueError(f"the hinge loss has targets −1 and 1, not {target:g}: see Dataset.signed()")
     return _in_place(outputs, [relu(1.0 - target * output) for output, target in pairs], mean)
 
 
@@ -87,7 +87,7 @@ def binary_cross_entropy(outputs: Value | Sequence[Value], targets: Any) -> Valu
     pairs = _with_targets(outputs, targets)
     for _, target in pairs:
         if not 0 <= target <= 1:
-            raise ValueError(f"the binary cross-entropy has targets from 0 to 1, not {target}")
+            raise ValueError(f"the binary cross-entropy has targets from 0 to 1, not {target:g}")
     return _in_place(outputs, [_cross_entropy(*pair) for pair in pairs], mean)
 
 
@@ -110,7 +110,7 @@ def categorical_cross_entropy(outputs: Sequence[Value], target: Any) -> Value:
     Args:
         outputs: one logit for each class, of a last layer that is linear.
         target: the number of the right class, from 0; or a probability for each class, as in a one-hot
-            list, and the result is the expected value.
+            list or array, and the result is the expected value.
 
     Raises:
         ValueError: if there is no such class, or if the probabilities do not add up to 1.
@@ -118,23 +118,25 @@ def categorical_cross_entropy(outputs: Sequence[Value], target: Any) -> Value:
     >>> categorical_cross_entropy([Value(1000.0), Value(0.0)], 1).data
     1000.0
     """
-    if isinstance(outputs, Value) or len(outputs) < 2:
+    outputs = as_list(outputs)
+    if len(outputs) < 2:
         raise ValueError("the categorical cross-entropy needs one output for each class, not a single one")
     expect_values("a loss takes outputs that are", *outputs)
-    if isinstance(target, Sequence) and not isinstance(target, str):
-        total = _expected_cross_entropy(outputs, target)
-    elif target in range(len(outputs)):
-        total = _cross_entropy_of_class(outputs, int(target))
+    targets = as_list(target)
+    if len(targets) > 1:
+        total = _expected_cross_entropy(outputs, targets)
+    elif targets and _number(targets[0]) in range(len(outputs)):
+        total = _cross_entropy_of_class(outputs, int(targets[0]))
     else:
-        raise ValueError(f"there is no class {target!r}: the {len(outputs)} outputs are counted from 0")
+        raise ValueError(f"there is no class {target!r:.40}: the {len(outputs)} outputs are counted from 0")
     return _in_place(outputs, [total], sum)
 
 
 def _expected_cross_entropy(outputs: Sequence[Value], probabilities: Sequence[Any]) -> Value:
-    pairs = _with_targets(outputs, probabilities)
-    if min(probabilities) < 0 or not math.isclose(math.fsum(probabilities), 1.0, abs_tol=1e-9):
-        raise ValueError(f"probabilities are not negative and add up to 1, unlike {probabilities}")
-    possible = {kind: float(probability) for kind, (_, probability) in enumerate(pairs) if probability}
+    numbers = [as_float(number) for _, number in _with_targets(outputs, probabilities)]
+    if min(numbers) < 0 or not math.isclose(math.fsum(numbers), 1.0, abs_tol=1e-9):
+        raise ValueError(f"probabilities are not negative and add up to 1, unlike {numbers}")
+    possible = {kind: number for kind, number in enumerate(numbers) if number}
     losses = [_cross_entropy_of_class(outputs, kind) for kind in possible]
     expected: Value = losses[0] if len(losses) == 1 else dot(possible.values(), losses)
     return expected
@@ -163,13 +165,18 @@ def _with_targets(outputs: Value | Sequence[Value], targets: Any) -> list[tuple[
     outputs, targets = as_list(outputs), as_list(targets)
     if not outputs:
         raise ValueError("there are no outputs, and so no loss")
-    for target in targets:
-        if isinstance(target, str):
-            raise ValueError(f"the target {target[:40]!r} is text: number the classes from 0")
+    targets = [_number(target) for target in targets]
     expect_values("a loss takes outputs that are", *outputs)
     if len(outputs) != len(targets):
         raise ValueError(f"{len(outputs)} outputs need {len(outputs)} targets, not {len(targets)}")
     return list(zip(outputs, targets, strict=True))
+
+
+def _number(target: Any) -> Any:
+    """Return a target as a float; a Value, such as an input that is its own target, as it is."""
+    if isinstance(target, str):
+        raise ValueError(f"the target {target[:40]!r} is text: number the classes from 0")
+    return target if isinstance(target, Value) else as_float(target)
 
 
 def _difference(output: Value, target: Any) -> Value:

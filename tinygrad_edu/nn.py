@@ -109,7 +109,7 @@ class Neuron(Module):
     ) -> None:
         nin, _ = _checked_sizes(nin, [1])
         self.activation = _activation_name(activation, nonlin)
-        self._activate = look_up("activation", self.activation, activations())
+        self._activate = activations()[self.activation]
         draw = look_up("initialiser", init, INITIALISERS)
         rng = _generator(seed)
         self.w = [Value(draw(rng, nin, nout)) for _ in range(nin)]
@@ -361,13 +361,14 @@ def _checked_sizes(nin: int, nouts: Sequence[int]) -> list[int]:
 
 def _activation_name(activation: str | bool, nonlin: bool) -> str:
     """Return the name of an activation that may be given as micrograd gives it."""
-    if isinstance(activation, bool):
-        return "relu" if activation and nonlin else "linear"
-    return activation if nonlin else "linear"
+    name = activation if not isinstance(activation, bool) else "relu" if activation else "linear"
+    look_up("activation", name, activations())  # also where nonlin overrides it
+    return name if nonlin else "linear"
 
 
 def _activation_per_layer(activation: str | Sequence[str], layers: int) -> Sequence[str]:
     if isinstance(activation, str):
+        look_up("activation", activation, activations())  # also where every layer is the last
         return [activation] * (layers - 1) + ["linear"]
     if not isinstance(activation, Sequence):
         return [activation] * layers  # the first Neuron says what is wrong with it

@@ -6,7 +6,8 @@ They agree with PyTorch's of the same names, step for step. The conventions, whe
   multiplies it afterwards;
 - ``weight_decay`` times the parameter is added to the gradient (an L2 penalty of ½·weight_decay·w²),
   except in ``AdamW``, which subtracts it from the parameter directly;
-- ``epsilon`` is added after the square root.
+- ``epsilon`` is added after the square root;
+- the names are written out: PyTorch's ``lr`` is ``learning_rate``, its ``eps`` is ``epsilon``.
 
 A schedule maps the number of steps taken so far to a factor of the learning rate.
 """
@@ -15,10 +16,15 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from tinygrad_edu._common.checks import is_number
+from tinygrad_edu._common.checks import is_number, whole
+from tinygrad_edu._common.names import UnknownNameError
+from tinygrad_edu._common.text import one_line
+from tinygrad_edu.engine.errors import DomainError
 from tinygrad_edu.engine.value import Value
 
 Schedule = Callable[[int], float]
+
+MOST_STEPS = 2**53  # larger whole numbers are not exact as floats
 
 
 class Optimizer:
@@ -35,7 +41,7 @@ class Optimizer:
 
     Raises:
         ValueError: if there are no parameters, or an option is out of its range.
-        TypeError: if a parameter is not a Value.
+        TypeError: if a parameter is not a Value, or there is no option of that name.
     """
 
     memory: ClassVar[dict[str, float]] = {}  # what is kept for each parameter, and the least it can be
@@ -46,9 +52,14 @@ class Optimizer:
         self,
         parameters: Iterable[Value],
         learning_rate: float,
+        *,
         weight_decay: float = 0.0,
         schedule: Schedule | None = None,
+        **unknown: Any,
     ) -> None:
+        for name in unknown:
+            known = ("learning_rate", *self.options, "weight_decay", "schedule")
+            raise TypeError(str(UnknownNameError(f"option of {type(self).__name__}", name, known)))
         self.parameters = list(parameters) if isinstance(parameters, Iterable) else [parameters]
         if not all(isinstance(parameter, Value) for parameter in self.parameters):
             raise TypeError("an optimiser changes a list of Values: give it model.parameters()")
@@ -93,15 +104,35 @@ class Optimizer:
             parameter.grad = 0.0
 
     def step(self) -> None:
-        """Change every parameter according to its gradient."""
+        """Change every parameter according to its gradient.
+
+        Raises:
+            DomainError: if a gradient is infinite or NaN, or its square would be, which Adam and RMSProp
+                average and would never forget; no parameter has changed.
+        """
+        for parameter in self.parameters:
+            gradient = self._gradient(parameter)
+            if not math.isfinite(gradient * gradient):
+                name = one_line(parameter.label) or "a parameter"
+                problem = "too large to be squared" if math.isfinite(gradient) else "not finite"
+                raise DomainError(
+                    f"the gradient of {name} is {gradient:g}, which is {problem}, so no parameter was changed",
+                    [parameter],
+                )
+        self._update()
+
+    def _gradient(self, parameter: Value) -> float:
+        """Return the gradient of a parameter, and of the penalty on its size."""
+        return parameter.grad if self.decoupled else parameter.grad + self.weight_decay * parameter.data
+
+    def _update(self) -> None:
+        """Take the step, once the gradients are known to be usable."""
         size = self.step_size
         self.steps += 1
         for place, parameter in enumerate(self.parameters):
-            gradient, decay = parameter.grad, self.weight_decay * parameter.data
+            gradient = self._gradient(parameter)
             if self.decoupled:
-                parameter.data -= size * decay
-            else:
-                gradient = gradient + decay
+                parameter.data -= size * (self.weight_decay * parameter.data)
             parameter.data -= size * self._direction(place, gradient)
 
     def _direction(self, place: int, gradient: float) -> float:
@@ -123,8 +154,7 @@ class Optimizer:
         }
 
     def _options(self) -> dict[str, Any]:
-        options = {name: getattr(self, name) for name in ("weight_decay", *self.options)}
-        return {name: list(x) if isinstance(x, tuple) else x for name, x in options.items()}  # as in JSON
+        return {name: _plain(getattr(self, name)) for name in ("weight_decay", *self.options)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state that ``state_dict`` returned.
@@ -140,11 +170,11 @@ class Optimizer:
             raise ValueError(f"the state is of {state.get('optimizer')!r}, and this is {name}")
         rate, steps = state.get("learning_rate"), state.get("steps")
         _expect_range("learning_rate", rate, math.inf)
-        if type(steps) is not int or steps < 0:
-            raise ValueError(f"steps is a whole number of at least 0, not {steps!r}")
-        if state.get("options") != self._options():
+        if type(steps) is not int or not 0 <= steps <= MOST_STEPS:
+            raise ValueError(f"steps is a whole number of at least 0 and at most 2**53, not {steps!r:.40}")
+        if repr(state.get("options")) != repr(self._options()):  # True equals 1 and is not the same
             raise ValueError(
-                f"the state is of {name} with {state.get('options')}, and this has {self._options()}"
+                f"the state is of {name} with {state.get('options')!r:.200}, and this has {self._options()}"
             )
         memory = {key: state.get(key, []) for key in self.memory}
         for key, numbers in memory.items():
@@ -166,8 +196,7 @@ class SGD(Optimizer):
         learning_rate: η.
         momentum: the factor of the previous velocity in the next, at least 0 and less than 1.
         nesterov: use Nesterov's momentum (Sutskever et al., 2013, in PyTorch's form).
-        weight_decay: added to the gradient, times the parameter.
-        schedule: as for ``Optimizer``.
+        options: ``weight_decay`` and ``schedule``, as for ``Optimizer``.
 
     >>> w = Value(2.0)
     >>> optimizer = SGD([w], learning_rate=0.1)
@@ -187,10 +216,9 @@ class SGD(Optimizer):
         *,
         momentum: float = 0.0,
         nesterov: bool = False,
-        weight_decay: float = 0.0,
-        schedule: Schedule | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay, schedule)
+        super().__init__(parameters, learning_rate, **options)
         _expect_range("momentum", momentum, 1.0)
         if nesterov and momentum == 0:
             raise ValueError("nesterov needs a momentum greater than 0")
@@ -212,8 +240,7 @@ class RMSProp(Optimizer):
         learning_rate: η.
         decay: the factor of the previous running mean in the next (PyTorch's ``alpha``).
         epsilon: added to the root, so that it is never 0.
-        weight_decay: added to the gradient, times the parameter.
-        schedule: as for ``Optimizer``.
+        options: ``weight_decay`` and ``schedule``, as for ``Optimizer``.
     """
 
     memory: ClassVar = {"mean_square": 0.0}
@@ -226,12 +253,11 @@ class RMSProp(Optimizer):
         *,
         decay: float = 0.99,
         epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        schedule: Schedule | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay, schedule)
+        super().__init__(parameters, learning_rate, **options)
         _expect_range("decay", decay, 1.0)
-        _expect_range("epsilon", epsilon, math.inf)
+        _expect_epsilon(epsilon)
         self.decay, self.epsilon = decay, epsilon
 
     def _direction(self, place: int, gradient: float) -> float:
@@ -251,8 +277,7 @@ class Adam(Optimizer):
         learning_rate: η.
         betas: the factors of the previous running means, of gradients and of their squares, in the next.
         epsilon: added to the root, so that it is never 0.
-        weight_decay: added to the gradient, times the parameter.
-        schedule: as for ``Optimizer``.
+        options: ``weight_decay`` and ``schedule``, as for ``Optimizer``.
     """
 
     memory: ClassVar = {"mean": -math.inf, "mean_square": 0.0}
@@ -265,15 +290,14 @@ class Adam(Optimizer):
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        schedule: Schedule | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay, schedule)
+        super().__init__(parameters, learning_rate, **options)
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise ValueError(f"betas are two numbers, not {betas!r}")
         for beta in betas:
             _expect_range("each of betas", beta, 1.0)
-        _expect_range("epsilon", epsilon, math.inf)
+        _expect_epsilon(epsilon)
         self.betas, self.epsilon = betas, epsilon
 
     def _direction(self, place: int, gradient: float) -> float:
@@ -313,6 +337,40 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "adamw": AdamW,
 }
 """The optimisers by name."""
+
+
+def clip_gradients(parameters: Iterable[Value], most: float) -> float:
+    """Shrink all gradients by one factor, if needed, so that their norm is at most ``most``.
+
+    The norm is the square root of the sum of their squares, as in PyTorch's ``clip_grad_norm_``. Call it
+    between ``backward()`` and ``step()``.
+
+    Args:
+        parameters: the Values whose gradients are shrunk, as ``model.parameters()``.
+        most: the largest norm, above 0.
+
+    Returns:
+        the norm before.
+
+    Raises:
+        ValueError: if ``most`` is not above 0 and finite, or if the norm is infinite or NaN; no gradient has
+            changed.
+
+    >>> w = Value(3.0)
+    >>> (w * w).backward()
+    >>> clip_gradients([w], 1.5), w.grad
+    (6.0, 1.5)
+    """
+    if not is_number(most) or most <= 0:
+        raise ValueError(f"the largest norm is above 0, and finite, not {most!r}")
+    parameters = list(parameters)
+    norm = math.hypot(*[parameter.grad for parameter in parameters])
+    if not math.isfinite(norm):
+        raise ValueError(f"the norm of the gradients is {norm}: no factor makes it {most:g}")
+    if norm > most:
+        for parameter in parameters:
+            parameter.grad = parameter.grad / norm * most
+    return norm
 
 
 # --- Schedules ------------------------------------------------------------------------------------
@@ -376,15 +434,26 @@ def cosine_decay(steps: int, end: float = 0.0) -> Schedule:
     return lambda step: end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * min(step / steps, 1.0)))
 
 
+def _plain(option: Any) -> Any:
+    """Return an option as JSON gives it back."""
+    if isinstance(option, (tuple, list)):
+        return [_plain(item) for item in option]
+    return option if isinstance(option, bool) else float(option)
+
+
 def _expect_range(name: str, number: Any, end: float) -> None:
     if not is_number(number) or not 0 <= number < end:
         upper = "" if math.isinf(end) else f" and less than {end:g}"
         raise ValueError(f"{name} is at least 0{upper}, and finite, not {number!r}")
 
 
+def _expect_epsilon(epsilon: Any) -> None:
+    if not is_number(epsilon) or epsilon <= 0:
+        raise ValueError(f"epsilon is above 0, so that the root plus epsilon is never 0, not {epsilon!r}")
+
+
 def _expect_steps(steps: int) -> None:
-    if not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"the number of steps is a whole number of at least 1, not {steps!r}")
+    whole("the number of steps", steps, least=1)
 
 
 def _expect_factor(factor: float) -> None:

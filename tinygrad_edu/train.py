@@ -37,7 +37,7 @@ ADVICE = "try a smaller learning rate, or look for bad data"
 LARGE = 1000.0  # a parameter above it suggests that the learning rate is too large
 
 
-class DivergedError(ValueError):
+class DivergedError(DomainError):
     """The loss is infinite or NaN, so gradients have no meaning any more.
 
     Attributes:
@@ -140,8 +140,9 @@ def fit(
         except KeyboardInterrupt:
             history.cut(min(map(len, history.values()), default=0))  # if not all callbacks ran
             history.stopped = "interrupted"
-        except DivergedError as error:
-            raise DivergedError(f"epoch {history.epochs + 1}: {error}", history) from None
+        except DomainError as error:  # of the loss, of backward or of the step
+            advice = "" if isinstance(error, DivergedError) else f": {ADVICE}"
+            raise DivergedError(f"epoch {history.epochs + 1}: {error}{advice}", history) from None
         finally:
             _zero_grad(parameters)
     return history
@@ -422,6 +423,8 @@ def target_class(output: Any, target: Any) -> int:
     if len(numbers) > 1:
         return predicted_class(numbers)
     if len(as_list(output)) > 1:
+        if not numbers[0].is_integer():
+            raise ValueError(f"there is no class {numbers[0]:g}: classes are whole numbers from 0")
         return int(numbers[0])
     return int(numbers[0] > (0.5 if 0 <= numbers[0] <= 1 else 0.0))  # a target may be 0.1 or 0.9
 

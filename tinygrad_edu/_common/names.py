@@ -11,8 +11,45 @@ SYNONYMS = {
     "logistic": "sigmoid", "product": "prod", "sgn": "sign", "swish": "silu", "identity": "linear",
     "cross_entropy": "categorical_cross_entropy", "bce": "binary_cross_entropy",
     "mse": "mean_squared_error", "gradient_descent": "sgd", "momentum": "sgd",
+    "lr": "learning_rate", "eta": "learning_rate", "eps": "epsilon", "alpha": "decay",
+    "grad": "gradient", "hvp": "hessian_vector_product", "gradcheck": "check_gradient",
 }  # fmt: skip
 """Other names in use, which look too different for the comparison of letters."""
+
+_RECORDING = "nothing has to be switched off: p.data -= … records nothing, and v.data is the number alone"
+_NUMBERS = "write Value(2.0) for a number, and a list of Values for a vector"
+_ALONE = "write Value(v.data), which has the number of v and none of its graph"
+_NETWORKS = "write from tinygrad_edu.nn import"
+_OPTIMISERS = "write from tinygrad_edu.optim import"
+
+HINTS = {
+    ("activation", "softmax"): "the loss categorical_cross_entropy contains it, so leave the layer linear",
+    ("function", "no_grad"): _RECORDING,
+    ("function", "enable_grad"): _RECORDING,
+    ("function", "inference_mode"): _RECORDING,
+    ("function", "set_grad_enabled"): _RECORDING,
+    ("function", "Tensor"): _NUMBERS,
+    ("function", "tensor"): _NUMBERS,
+    ("function", "Variable"): _NUMBERS,
+    ("function", "array"): _NUMBERS,
+    ("function", "detach"): _ALONE,
+    ("function", "stop_gradient"): _ALONE,
+    ("function", "Neuron"): f"{_NETWORKS} Neuron",
+    ("function", "Layer"): f"{_NETWORKS} Layer",
+    ("function", "MLP"): f"{_NETWORKS} MLP",
+    ("function", "Module"): f"{_NETWORKS} Module",
+    ("function", "SGD"): f"{_OPTIMISERS} SGD",
+    ("function", "Adam"): f"{_OPTIMISERS} Adam",
+    ("function", "AdamW"): f"{_OPTIMISERS} AdamW",
+    ("function", "RMSProp"): f"{_OPTIMISERS} RMSProp",
+    ("function", "fit"): "write from tinygrad_edu.train import fit",
+    ("function", "backward"): "write root.backward()",
+    ("function", "zero_grad"): "write model.zero_grad(), or optimizer.zero_grad()",
+    ("function", "manual_seed"): "networks and data sets take seed=",
+    ("function", "jit"): "write function(inputs, outputs), which runs a recorded graph again",
+    ("function", "compile"): "write function(inputs, outputs), which runs a recorded graph again",
+}
+"""What to write instead of a name that other libraries have and this one has not, by kind and name."""
 
 
 class UnknownNameError(KeyError):
@@ -46,6 +83,9 @@ class UnknownNameError(KeyError):
         return [name for match in matches for name in self.known if name.lower() == match][:3]
 
     def __str__(self) -> str:
+        hint = HINTS.get((self.kind, self.name))
+        if hint:
+            return f"there is no {self.kind} {self.name!r}: {hint}"
         near = self.nearest or self.known[:10]
         if not near:
             return f"there is no {self.kind} {self.name[:40]!r}: there are none at all"

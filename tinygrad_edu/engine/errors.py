@@ -171,15 +171,18 @@ def slope_error(value: Any, slope: float) -> DomainError:
     )
 
 
+def _name(value: Any) -> str:
+    made = f"the Value made by {value.op.name}" if value.op else "a leaf without a label"
+    return one_line(value.label) or made
+
+
 def gradient_error(value: Any) -> TooLargeError:
     """Return the error to raise where a gradient overflows between finite numbers."""
-    name = one_line(value.label) or f"the Value made by {value.op.name}"
-    return TooLargeError(f"the gradient that flows through {name} is too large for a float", [value])
+    return TooLargeError(f"the gradient that flows through {_name(value)} is too large for a float", [value])
 
 
 def stale_error(arg: Any) -> StaleError:
     """Return the error to raise where a number was assigned after it was used."""
-    name = one_line(arg.label) or (f"the Value made by {arg.op.name}" if arg.op else "a leaf without a label")
     return StaleError(
-        f"{name} was assigned after other Values were computed from it: call forward() on the root first"
+        f"{_name(arg)} was assigned after other Values were computed from it: call forward() on the root first"
     )
