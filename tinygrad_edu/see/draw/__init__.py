@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COLOURS = "Orange raises the derivative, blue lowers it; width shows by how much"
-NUMBERS = "The number on an arrow is ∂(where it ends)/∂(where it starts)"
+NUMBERS = "The number on a line is ∂(result)/∂(argument)"
 WEIGHTS = "A line is a weight: width shows its size, dashes that it is negative."
 MATRICES = "; between layers, the matrix of such derivatives."
 

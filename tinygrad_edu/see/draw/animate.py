@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tinygrad_edu.engine import limits
 from tinygrad_edu.engine.gradient import listed
@@ -41,7 +41,7 @@ class Animation:
         steps: what happens, in order.
     """
 
-    def __init__(self, graph: Graph, wrt: list[Value], seconds: float) -> None:
+    def __init__(self, graph: Graph, wrt: list[Value], seconds: float, passes: str = "both") -> None:
         self.graph = graph
         self.wrt = wrt
         self.seconds = seconds
@@ -50,7 +50,7 @@ class Animation:
         steps = steps_of(graph, self._shown)
         if wrt and not self._shown:  # no gradient leads to any of them
             steps = [step for step in steps if step.phase == "forward"]
-        self.steps = steps
+        self.steps = [step for step in steps if passes in ("both", step.phase)]
 
     @cached_property
     def svg(self) -> str:
@@ -98,8 +98,10 @@ class Animation:
         """Write the animation to a file atomically, and return its path.
 
         Args:
-            path: ends in .svg, or in .gif, which needs the extra "images".
-            dpi: dots per inch of a .gif.
+            path: ends in .html, a page with play, pause, and one step back and forth; in .svg, which
+                plays by itself; or in .gif or .png, which need the extra "images". A .png is a file for
+                every step, with the number of the step in its name.
+            dpi: dots per inch of a .gif or .png.
 
         Raises:
             ValueError: for another suffix, too many steps, or a ``dpi`` that is not positive or too large.
@@ -112,7 +114,33 @@ class Animation:
             frames = [self.frame(step) for step in range(len(self.steps) + 1)]
             return images.gif(frames, [self.seconds] * len(self.steps) + [self.seconds * PAUSE], dpi)
 
-        return render.save(path, {".svg": lambda: render.svg_file(self.svg), ".gif": gif})
+        if str(path).lower().endswith(".png"):
+            return self._save_frames(path, dpi)
+        return render.save(
+            path,
+            {".svg": lambda: render.svg_file(self.svg), ".html": lambda: self.page.encode(), ".gif": gif},
+        )
+
+    def _save_frames(self, path: str | os.PathLike[str], dpi: float) -> "Path":
+        from pathlib import Path
+
+        from tinygrad_edu.see.draw import images
+
+        digits = len(str(len(self.steps)))
+        for step in range(len(self.steps) + 1):
+            name = Path(path).with_stem(f"{Path(path).stem}_{step:0{digits}}")
+            frame = self.frame(step)
+            render.save(name, {".png": lambda frame=frame: images.png(frame, dpi)})
+        return name
+
+    @property
+    def page(self) -> str:
+        """The animation as an HTML page with controls: play, pause, one step back and forth, a scrubber."""
+        from tinygrad_edu.see.draw import player
+
+        captions = [f"{title}. {equation}" for title, equation in self._captions]
+        root = self.graph.names[self.graph.root]
+        return player.page(self._marked, captions, self.seconds, f"How {root} and its gradients are computed")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         picture = {} if self._too_much else render.mimebundle(self.svg)
@@ -258,11 +286,13 @@ class Animation:
             if step.phase == "forward" and step.node is edge.target:
                 if not on_path:  # the slope is known once the target is computed
                     group = group.replace("<text ", f"<text {self._mark(k, self._moments)} ")
-                lights += f"<g {self._mark(k, k + 1)}>\n{_colored(shapes, theme.ACTIVE)}</g>\n"
+                light = _colored(_pointing(shapes, forward=True), theme.ACTIVE)
+                lights += f"<g {self._mark(k, k + 1)}>\n{light}</g>\n"
             if step.edge is edge:
-                lights += f"<g {self._mark(k, k + 1)}>\n{_colored(shapes, _color(sum(step.amount)))}</g>\n"
+                light = _colored(_pointing(shapes, forward=False), _color(sum(step.amount)))
+                lights += f"<g {self._mark(k, k + 1)}>\n{light}</g>\n"
                 if self.wrt:
-                    line = _colored(shapes, theme.FAINT_LINE, width=1)
+                    line = _colored(_pointing(shapes, forward=True), theme.FAINT_LINE, width=1)
                     faint = f"<g {self._mark(0, k, 'edge faint ')}>\n{line}</g>\n"
                     group = re.sub('class="[^"]*', rf"\g<0> t{k}-{self._moments}", group, count=1)
         return faint + group + lights
@@ -286,6 +316,28 @@ def _colored(shapes: str, color: str, width: float = 3) -> str:
     return shapes.replace("<polygon", f'<polygon fill="{color}" stroke="{color}"')
 
 
+def _pointing(shapes: str, forward: bool) -> str:
+    """Return a line with its arrowhead at the result (forward), or at the argument, where the gradient goes."""
+    line, head = re.search(r' d="M([^"]*)"', shapes), re.search(r' points="\S+ (\S+)[^"]*"', shapes)
+    if line is None or head is None:
+        return shapes
+    points = [tuple(map(float, point.split(","))) for point in re.split("[C ]", line[1])]
+    tip = tuple(map(float, head[1].split(",")))
+    if (math.dist(tip, points[-1]) < math.dist(tip, points[0])) == forward:
+        return shapes
+    if forward:
+        points.reverse()  # from here on the head comes to the start of the line
+    (x, y), toward = points[0], points[1]
+    length = math.dist(points[0], toward) or 1.0
+    u, v = (toward[0] - x) / length, (toward[1] - y) / length
+    base = (x + 10 * u, y + 10 * v)
+    corners = [(base[0] - 3.5 * v, base[1] + 3.5 * u), (x, y), (base[0] + 3.5 * v, base[1] - 3.5 * u)]
+    start, *curve = [f"{a:.2f},{b:.2f}" for a, b in [base, *points[1:], tip]]
+    path = f' d="M{start}C{" ".join(curve[:-1])}L{curve[-1]}"'
+    polygon = " ".join(f"{a:.2f},{b:.2f}" for a, b in [*corners, corners[0]])
+    return shapes.replace(line[0], path).replace(head[0], f' points="{polygon}"')
+
+
 def _color(amount: float) -> str:
     return theme.POSITIVE if amount > 0 else theme.NEGATIVE if amount < 0 else theme.LINE
 
@@ -295,6 +347,7 @@ def animate(
     wrt: Value | Iterable[Value] | None = None,
     *,
     detail: Detail | None = None,
+    passes: Literal["both", "forward", "backward"] = "both",
     seconds: float = 1.2,
 ) -> Animation:
     """Show how a Value and its gradients are computed, one node after the other, forward and backward.
@@ -307,11 +360,12 @@ def animate(
         detail: "ops" for every operation, "named" for the labelled Values, "neuron" for the neurons, "layer"
             for whole layers, whose gradients are rows of numbers; a graph without labels is shown at
             "ops". If None, "named" where Values between the leaves and the root have labels, else "ops".
+        passes: "forward" or "backward" for one of the passes only; "both" shows them one after the other.
         seconds: how long each step is shown.
 
     Raises:
         TypeError: if ``root`` or one of ``wrt`` is not a Value.
-        ValueError: for another ``detail``, or if ``seconds`` is not positive.
+        ValueError: for another ``detail`` or other ``passes``, or if ``seconds`` is not positive.
         StaleError: if a number was assigned after it was used; call ``root.forward()`` first.
         DomainError: if a local derivative is infinite.
 
@@ -329,10 +383,14 @@ def animate(
     """
     if not 0 < seconds < math.inf:
         raise ValueError(f"seconds={seconds}: the time for a step must be positive")
+    if passes not in ("both", "forward", "backward"):
+        raise ValueError(f'passes={passes!r} is not known: use "both", "forward" or "backward"')
     several = listed(wrt)
     graph = fold(root, detail, keep=several)
     order = topological_order(root)
     expect_current(order)
     if not all(math.isfinite(edge.slope) for edge in graph.edges):
         limits.adjoints(root, order)  # raises the error that backward() does
-    return Animation(LayerGraph(graph, several) if graph.detail == "layer" else graph, several, seconds)
+    return Animation(
+        LayerGraph(graph, several) if graph.detail == "layer" else graph, several, seconds, passes
+    )

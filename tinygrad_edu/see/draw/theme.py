@@ -45,7 +45,8 @@ def flow(amount: float, largest: float) -> dict[str, str]:
     """
     color = POSITIVE if amount > 0 else NEGATIVE if amount < 0 else LINE
     share = abs(amount) / largest if 0 < largest < float("inf") and amount == amount else 0.0
-    look = {"class": "flow", "color": color, "fontcolor": color}
+    # The arrowhead is where the gradient goes: at the argument.
+    look = {"class": "flow", "color": color, "fontcolor": color, "dir": "back"}
     look["penwidth"] = f"{THINNEST + (THICKEST - THINNEST) * share:.2f}"
     return look | {"style": "dashed"} if amount == 0 else look
 

@@ -1,0 +1,157 @@
+"""The page of an animation in a real browser: steps, keys, the scrubber, and that it asks for nothing."""
+
+import re
+import shutil
+
+import pytest
+
+from tinygrad_edu import Value, animate, worked_example
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--disable-component-update"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Open the page of an animation; whatever the console says, or the page asks for, fails the test."""
+    noises = []
+    page = browser.new_page(viewport={"width": 830, "height": 800})
+    page.on("console", lambda message: noises.append(message.text))
+    page.on("pageerror", lambda error: noises.append(str(error)))
+    page.on("request", lambda request: request.url.startswith("file:") or noises.append(request.url))
+
+    def open_(animation):
+        page.goto(animation.save(tmp_path / "page.html").as_uri())
+        return page
+
+    yield open_
+    page.close()
+    assert noises == []
+
+
+def shown(page):
+    """Return the texts of the picture that can be seen, in their order."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll("figure text")]
+        .filter((text) => getComputedStyle(text).visibility === "visible").map((text) => text.textContent)"""
+    )
+
+
+def test_every_step_shows_what_the_frame_shows(opened):
+    example = worked_example()
+    animation = animate(example["E_total"], example["w5"])
+    page = opened(animation)
+    for step in range(len(animation.steps) + 1):
+        frame = re.sub(
+            r'<(\w+) [^>]*visibility="hidden"[^>]*>.*?</\1>', "", animation.frame(step), flags=re.DOTALL
+        )
+        assert [text for text in shown(page) if text.strip()] == [
+            text for text in re.findall(r"<text[^>]*>(.*?)</text>", frame) if text.strip()
+        ]
+        page.keyboard.press("ArrowRight")
+
+
+def test_keys_buttons_and_the_scrubber(opened):
+    x = Value(0.5, "x")
+    y = (x * x).tanh()
+    y.label = "y"
+    animation = animate(y)
+    page = opened(animation)
+    caption = page.locator("output")
+    assert caption.inner_text().startswith("Forward, step 1 of")
+    page.get_by_label("One step forth").click()
+    assert "step 2 of" in caption.inner_text()
+    page.keyboard.press("ArrowLeft")  # the button has the focus, so arrows belong to it
+    page.locator("body").click(position={"x": 5, "y": 5})
+    page.keyboard.press("ArrowLeft")
+    assert "step 1 of" in caption.inner_text()
+    page.keyboard.press("End")
+    assert caption.inner_text().startswith("Done")
+    page.get_by_role("slider").fill("0")
+    assert "step 1 of" in caption.inner_text()
+    page.keyboard.press("Home")
+    assert "step 1 of" in caption.inner_text()
+
+
+def test_it_plays_pauses_and_stops_at_the_end(opened):
+    x = Value(0.5, "x")
+    animation = animate(x * 2.0, seconds=0.02)
+    page = opened(animation)
+    button = page.locator('[data-control="play"]')
+    button.click()
+    page.wait_for_function("document.querySelector('output').textContent.startsWith('Done')")
+    page.wait_for_function("document.querySelector('[data-control=play]').textContent === 'play'")
+    page = opened(animate(x * 2.0, seconds=60))
+    button.click()
+    assert button.inner_text() == "pause"
+    button.click()
+    assert button.inner_text() == "play"
+
+
+def test_the_backward_pass_alone(opened):
+    example = worked_example()
+    both = animate(example["E_total"], example["w1"])
+    backward = animate(example["E_total"], example["w1"], passes="backward")
+    assert [str(step) for step in backward.steps] == [
+        str(step) for step in both.steps if step.phase == "backward"
+    ]
+    page = opened(backward)
+    assert "data 0.593270" in shown(page) or "data 0.59327" in shown(page)  # the forward pass is done
+    with pytest.raises(ValueError, match="passes='back' is not known"):
+        animate(example["E_total"], passes="back")
+
+
+def test_hostile_names_are_text(opened):
+    name = "</script><img src=x onerror=alert(1)>"
+    x = Value(0.5, name)
+    y = x * 2.0
+    y.label = "{}'\"&<b>"
+    page = opened(animate(y))
+    assert page.locator("img").count() == 0
+    assert any("onerror" in text for text in shown(page))
+
+
+HEADS = """() => [...document.querySelectorAll("figure polygon")]
+  .filter((shape) => getComputedStyle(shape).visibility === "visible" && shape.getAttribute("fill") !== "none")
+  .map((shape) => shape.getBoundingClientRect()).filter((box) => box.width < 30).map((box) => box.left)"""
+
+
+def test_an_arrow_points_forward_in_the_forward_pass_and_back_in_the_backward_pass(opened):
+    x = Value(0.5, "x")
+    y = x.tanh()
+    y.label = "y"
+    animation = animate(y, x)  # y is computed; y.grad = 1; x.grad
+    page = opened(animation)
+    nodes = page.locator("figure .node")
+    x_box, y_box = nodes.first.bounding_box(), nodes.last.bounding_box()
+    middle = (x_box["x"] + x_box["width"] + y_box["x"]) / 2
+    assert all(head > middle for head in page.evaluate(HEADS))
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    heads = page.evaluate(HEADS)
+    assert heads
+    assert all(head < middle for head in heads)
+    page = opened(animate(y))  # without wrt, an edge is lit beside its line
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    assert min(page.evaluate(HEADS)) < middle
+
+
+def test_frames_as_png(tmp_path):
+    x = Value(0.5, "x")
+    animation = animate(x * x)
+    last = animation.save(tmp_path / "frame.png")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"frame_{k}.png" for k in range(len(animation.steps) + 1)]
+    assert last.name == names[-1]
+    assert last.read_bytes().startswith(b"\x89PNG")
