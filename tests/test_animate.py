@@ -344,7 +344,7 @@ def test_save(example, tmp_path):
     assert not greens[-1]
     assert not any(oranges[:10])  # forward, and the first step backward
     assert 0 < oranges[10] < oranges[11] < oranges[12]  # the path grows towards w5
-    with pytest.raises(ValueError, match=r"end it in \.svg, \.gif"):
+    with pytest.raises(ValueError, match=r"end it in \.svg, \.html, \.gif"):
         animation.save(tmp_path / "w5.mp4")
     with pytest.raises(FileNotFoundError):
         animation.save(tmp_path / "missing" / "w5.svg")

@@ -317,7 +317,7 @@ def _colored(shapes: str, color: str, width: float = 3) -> str:
 
 
 def _pointing(shapes: str, forward: bool) -> str:
-    """Return a line with its arrowhead at the result (forward), or at the argument, where the gradient goes."""
+    """Return a line with its arrowhead at the result (forward), or else at the argument."""
     line, head = re.search(r' d="M([^"]*)"', shapes), re.search(r' points="\S+ (\S+)[^"]*"', shapes)
     if line is None or head is None:
         return shapes

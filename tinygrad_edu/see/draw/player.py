@@ -1,4 +1,4 @@
-"""A page that plays a picture step by step: one HTML file that loads nothing and runs nothing but its own script."""
+"""A page that plays a picture step by step: one HTML file that loads nothing and runs only its own script."""
 
 import base64
 import hashlib
