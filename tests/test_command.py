@@ -40,7 +40,9 @@ def test_the_worked_example(tmp_path, reference):
     for number in (after["E_total"], *(last[key] for key in ("E_total", "out_o1", "out_o2"))):
         assert f"{float(number):.9f}" in printed
     assert f"{float(reference['after 1 step, weights and the two shared biases']['E_total']):.9f}" in printed
-    assert printed.endswith("The picture of ∂E_total/∂w5: three_layer_w5.svg\n")
+    assert "The picture of ∂E_total/∂w5: three_layer_w5.svg\n" in printed
+    assert printed.endswith("The page on which its numbers can be changed: three_layer_w5.html\n")
+    assert "Content-Security-Policy" in (tmp_path / "three_layer_w5.html").read_text(encoding="utf-8")
     assert ElementTree.parse(tmp_path / "three_layer_w5.svg").getroot().tag.endswith("svg")
     assert "\x1b" not in printed
     assert max(map(len, printed.splitlines())) <= 80

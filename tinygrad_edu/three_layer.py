@@ -13,7 +13,7 @@ https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/. It has
 languages, often without its second half, the hidden layer.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import SupportsFloat
 
 from tinygrad_edu._common.checks import whole
@@ -155,3 +155,44 @@ def worked_example(**numbers: SupportsFloat) -> WorkedExample:
     0.415
     """
     return WorkedExample(**numbers)
+
+
+def network_example(sizes: Sequence[int], activation: str = "sigmoid", seed: int = 0) -> Value:
+    """Return the error of a network like the worked example, in any size.
+
+    Inputs are 0.05, 0.10, 0.15, …; targets 0.01 and 0.99 in turn; each layer shares a bias. Weights are
+    drawn at random.
+
+    Args:
+        sizes: how many inputs, and how many neurons in each layer.
+        activation: that of all layers.
+        seed: another one draws other weights.
+
+    Raises:
+        ValueError: if there are fewer than two sizes, or one is not positive.
+        UnknownNameError: for an unknown activation.
+
+    >>> from tinygrad_edu import topological_order
+    >>> E_total = network_example([3, 4, 2])
+    >>> E_total.backward()
+    >>> E_total.label, len({value.label for value in topological_order(E_total) if not value.args})
+    ('E_total', 28)
+    """
+    from tinygrad_edu.nn import MLP
+
+    if len(sizes) < 2:
+        raise ValueError(f"sizes={[*sizes]}: give the number of inputs and of neurons in at least one layer")
+    nin, *nouts = sizes
+    model = MLP(nin, nouts, activation=[activation] * len(nouts), bias="shared", seed=seed)
+    for weight in model.parameters():
+        weight.data = round(weight.data, 2)  # as a reader wants to see it
+    outputs = model([k / 20 for k in range(1, nin + 1)])
+    errors = []
+    for k, out in enumerate([outputs] if isinstance(outputs, Value) else outputs, 1):
+        target = Value(0.01 if k % 2 else 0.99, f"target_o{k}")
+        error = 0.5 * (target - out) ** 2
+        target.group, error.group = Place("target", len(sizes), k), Place("error", len(sizes), k)
+        errors.append(error)
+    total = sum(errors[1:], errors[0]) if len(errors) > 1 else errors[0]
+    total.label, total.group = "E_total", Place("total", len(sizes) + 1)
+    return total

@@ -1,10 +1,12 @@
 """``tinygrad-edu`` alone: the worked example in numbers, the derivation of one gradient, and its picture."""
 
 import argparse
+from pathlib import Path
 
 from tinygrad_edu._common.names import look_up
 from tinygrad_edu.see.draw import draw
 from tinygrad_edu.see.explain import explain
+from tinygrad_edu.see.explore import explore
 from tinygrad_edu.see.graph import DETAILS, Detail
 from tinygrad_edu.see.notation import formula
 from tinygrad_edu.three_layer import BIASES, LEARNING_RATE, WEIGHTS, WorkedExample, worked_example
@@ -38,6 +40,10 @@ def run(options: argparse.Namespace) -> None:
     E_total = example["E_total"]
     E_total.backward()
     draw(E_total, example[wrt], detail=detail).save(output)
+    page = Path(output).with_suffix(".html")
+    if page == Path(output):
+        page = page.with_stem(f"{page.stem}_live")
+    explore(E_total, example[wrt]).save(page)
 
     print("The worked example: two inputs, two hidden and two output neurons, all sigmoid.")
     _print_forward_pass(example)
@@ -47,6 +53,7 @@ def run(options: argparse.Namespace) -> None:
     _print_updates(example)
     _print_errors(example)
     print(f"\nThe picture of ∂E_total/∂{wrt}: {output}")
+    print(f"The page on which its numbers can be changed: {page}")
 
 
 def _print_forward_pass(example: WorkedExample) -> None:

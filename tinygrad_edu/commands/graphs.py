@@ -1,6 +1,7 @@
-"""``explain``, ``draw`` and ``animate``: the graph of the worked example, or of a typed expression."""
+"""``explain``, ``draw``, ``animate``, ``explore``: the worked example, a network, or an expression."""
 
 import argparse
+import re
 from typing import Any
 
 from tinygrad_edu._common.names import look_up
@@ -9,12 +10,14 @@ from tinygrad_edu.engine.value import Value, topological_order
 from tinygrad_edu.see.draw import draw
 from tinygrad_edu.see.draw.animate import animate
 from tinygrad_edu.see.explain import explain
+from tinygrad_edu.see.explore import explore
 from tinygrad_edu.see.graph import DETAILS
-from tinygrad_edu.three_layer import worked_example
+from tinygrad_edu.see.words import WORDS
+from tinygrad_edu.three_layer import network_example, worked_example
 
 
 def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> None:
-    """Add the commands ``explain``, ``draw`` and ``animate`` to a parser.
+    """Add the commands ``explain``, ``draw``, ``animate`` and ``explore`` to a parser.
 
     Args:
         commands: what ``ArgumentParser.add_subparsers`` returned.
@@ -23,6 +26,8 @@ def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> N
     subject = parser_class(add_help=False)
     add = subject.add_argument
     add("--expression", metavar="TEXT", help="in place of the worked example, as in 'tanh(w*x + b)'")
+    add("--network", metavar="SIZES", help="in place of the worked example, a network such as 3-4-2")
+    add("--activation", metavar="NAME", default="sigmoid", help="that of the network (sigmoid)")
     add("--at", metavar="NUMBERS", default="", help="numbers for the names, as in w=0.5,x=2,b=0.1")
     add("--detail", choices=DETAILS, help="how fine: from every operation to whole layers")
 
@@ -47,6 +52,14 @@ def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> N
     add("--output", metavar="FILE", default="animation.svg", help="an .svg or .gif (animation.svg)")
     add("--seconds", type=float, default=1.2, help="how long a step is shown (1.2)")
     command.set_defaults(run=run_animate)
+
+    command = commands.add_parser("explore", parents=[subject], help="write a page that computes and asks")
+    add = command.add_argument
+    add("name", metavar="NAME", nargs="?", help="the name whose gradient is explained first")
+    add("--output", metavar="FILE", default="page.html", help="the page (page.html)")
+    add("--lang", choices=[*WORDS], default="en", help="the language that the page begins with (en)")
+    add("--open", action="store_true", help="open it in the browser")
+    command.set_defaults(run=run_explore)
 
 
 def run_explain(options: argparse.Namespace) -> None:
@@ -74,10 +87,25 @@ def run_animate(options: argparse.Namespace) -> None:
     print(f"The passes over the graph of {root.label} in {len(animation.steps)} steps: {saved}")
 
 
+def run_explore(options: argparse.Namespace) -> None:
+    """Write a page, print its path, and open it if asked to."""
+    root, names = _subject(options)
+    wrt = _value(options.name, names) if options.name else None
+    page = explore(root, wrt, detail=options.detail, lang=options.lang).save(options.output)
+    print(f"The page of {root.label}: {page}")
+    if options.open:
+        import webbrowser
+
+        webbrowser.open(page.resolve().as_uri())
+
+
 def _subject(options: argparse.Namespace) -> tuple[Value, dict[str, Value]]:
     """Return the root that a command is about, after its backward pass, and the Values by name."""
     numbers = numbers_at(options.at)
-    if options.expression is None:
+    if options.network is not None:
+        root = _network(options, numbers)
+        names = {value.label: value for value in topological_order(root) if value.label}
+    elif options.expression is None:
         example = worked_example(**numbers)
         root, names = example["E_total"], dict(example)
     else:
@@ -88,6 +116,19 @@ def _subject(options: argparse.Namespace) -> tuple[Value, dict[str, Value]]:
         names[root.label] = root
     root.backward()
     return root, names
+
+
+def _network(options: argparse.Namespace, numbers: dict[str, float]) -> Value:
+    if options.expression is not None:
+        raise ValueError("--network and --expression exclude each other")
+    if not re.fullmatch(r"\d+(-\d+)+", options.network, re.ASCII):
+        raise ValueError(f"--network {options.network!r}: give sizes from the inputs on, such as 3-4-2")
+    root = network_example([int(size) for size in options.network.split("-")], options.activation)
+    leaves = {value.label: value for value in topological_order(root) if value.label and not value.args}
+    for name, number in numbers.items():
+        look_up("leaf in the network called", name, leaves).data = number
+    root.forward()
+    return root
 
 
 def numbers_at(text: str) -> dict[str, float]:

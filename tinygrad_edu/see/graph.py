@@ -15,6 +15,7 @@ from tinygrad_edu.engine.value import Value, topological_order
 from tinygrad_edu.program.forms import Term, number
 from tinygrad_edu.see.notation import Names, written
 from tinygrad_edu.see.place import Place
+from tinygrad_edu.see.words import say
 
 Detail = Literal["ops", "named", "neuron", "layer", "network"]
 DETAILS = get_args(Detail)
@@ -366,12 +367,11 @@ def _is_visible(value: Value, detail: Detail) -> bool:
     return bool(value.label) or not (value.args or value.is_constant)
 
 
-def independence(graph: Graph, value: Value) -> str:
+def independence(graph: Graph, value: Value, lang: str = "en") -> str:
     """Return the sentence that the root does not depend on a Value, "" if it does."""
     known = set(topological_order(graph.root))
     if value in known:
         return ""
-    root, name = graph.names[graph.root], one_line(value.label) or "this Value"
-    if any(value.label == other.label for other in known if other.label):
-        return f"{root} does not depend on this {name}, but on another Value of that name: was it made anew?"
-    return f"{root} does not depend on {name}."
+    root, name = graph.names[graph.root], one_line(value.label) or say("this_value", lang)
+    twin = any(value.label == other.label for other in known if other.label)
+    return say("other_of_that_name" if twin else "no_path", lang, root=root, wrt=name)

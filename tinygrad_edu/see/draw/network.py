@@ -103,7 +103,7 @@ class Figure:
                     else {"class": "plain", "color": theme.LINE}
                 )
                 self.dot.edge(
-                    f"{self.ids[line.source]}:e", f"{self.ids[line.target]}:w", id=self._id(line), **look
+                    f"{self.ids[line.source]}:e", f"{self.ids[line.target]}:w", id=self.id(line), **look
                 )
         self._derivatives()
         for k, sentence in enumerate(below):
@@ -189,7 +189,7 @@ class Figure:
 
     def _weight(self, line: Line, column: int, is_labelled: bool) -> None:
         """Draw a line with a weight. The flow to a weight that is asked about ends at its label."""
-        weight, name = line.weight, self._id(line)
+        weight, name = line.weight, self.id(line)
         assert weight is not None
         source, target = f"{self.ids[line.source]}:e", f"{self.ids[line.target]}:w"
         plain = theme.weight(weight.data) | {
@@ -225,7 +225,8 @@ class Figure:
     def _flow(self, line: Line) -> dict[str, str]:
         return theme.backward_flow(self.backward.lines[line], self.largest)
 
-    def _id(self, line: Line) -> str:
+    def id(self, line: Line) -> str:
+        """Return the id of the element that draws a line."""
         return f"{self.ids[line.source]}-{self.ids[line.target]}"
 
     # --- The derivatives along the flow ---
@@ -252,7 +253,7 @@ class Figure:
                 side = 1.25 if end.y < start.y else -1.25  # above the line, or below one that rises
                 y = start.y + side * geometry.row
                 self._text(
-                    f"{self._id(line)}_slope",
+                    f"{self.id(line)}_slope",
                     f"{symbol}\n{number}",
                     start.right + 1.2 * geometry.size + room / 2,
                     y,

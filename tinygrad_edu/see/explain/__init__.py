@@ -6,17 +6,20 @@ from math import isfinite
 from typing import overload
 
 from tinygrad_edu._common.checks import is_number
+from tinygrad_edu._common.names import look_up
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine import limits
 from tinygrad_edu.engine.errors import expect_values
 from tinygrad_edu.engine.gradient import listed
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
+from tinygrad_edu.see.explain.budget import budget_sentence
 from tinygrad_edu.see.explain.derivation import Derivation, Equation, Section, Writer
 from tinygrad_edu.see.explain.layers import layer_sections
 from tinygrad_edu.see.explain.reasons import reasons
 from tinygrad_edu.see.graph import Detail, Edge, Graph, Node, fold, independence, multiplied
 from tinygrad_edu.see.layers import LayerGraph
 from tinygrad_edu.see.notation import as_sum
+from tinygrad_edu.see.words import WORDS, say
 
 MOST_PATHS = 8  # more are not written out one by one; the three largest are
 MOST_EQUATIONS = 60  # in one section
@@ -37,18 +40,23 @@ class Explanation(Derivation):
             three that contribute most.
         edges: every edge on a path, once.
         reasons: sentences that say what makes the derivative zero or small.
+        budget: a sentence that says which factors make it small or large, "" if none does.
     """
 
-    def __init__(self, graph: Graph, wrt: Value, learning_rate: float | None = None) -> None:
+    def __init__(
+        self, graph: Graph, wrt: Value, learning_rate: float | None = None, lang: str = "en"
+    ) -> None:
         self.root: Value = graph.root
         self.wrt = wrt
         self._graph = graph
         self._learning_rate = learning_rate
-        self._independence = independence(graph, wrt)
+        self._lang = lang
+        self._independence = independence(graph, wrt, lang)
         self.value, self.path_count = 0.0, 0
         self.paths: list[list[Edge]] = []
         self.edges: list[Edge] = []
         self.reasons: list[str] = []
+        self.budget = ""
         if not self._independence:
             self._follow_the_paths()
         self._names = self._names_used()
@@ -62,7 +70,9 @@ class Explanation(Derivation):
         # In the order of the first path, then what the second adds, and so on.
         on_paths = [edge for path in self.paths for edge in path]
         self.edges = [*dict.fromkeys([*on_paths, *reversed(graph.flows(wrt))])]
-        self.reasons = reasons(graph, wrt, self.edges)
+        self.reasons = reasons(graph, wrt, self.edges, self._lang)
+        if graph.detail != "layer" and self.path_count and wrt is not graph.root:
+            self.budget = budget_sentence(graph, wrt, self._lang)
 
     def _names_used(self) -> dict[Node, str]:
         """Return the names of the Values, without those of unlabelled ones that feed no Value on a path.
@@ -76,19 +86,21 @@ class Explanation(Derivation):
             for node, name in self._graph.names.items()
             if node.label or not node.args or node in used
         }
-        return names | ({self.wrt: one_line(self.wrt.label) or "this Value"} if self._independence else {})
+        stranger = {self.wrt: one_line(self.wrt.label) or say("this_value", self._lang)}
+        return names | (stranger if self._independence else {})
 
     def __repr__(self) -> str:
-        writer = Writer(self._names, latex=False)
+        writer = Writer(self._names)
         return f"<Explanation: {self._derivative(writer)} = {writer.number(self.value)}>"
 
     def sections(self, latex: bool = False) -> list[Section]:
         """Return the explanation in parts, its equations written as text or as LaTeX."""
-        writer = Writer(self._names, latex)
+        writer = Writer(self._names, latex, self._lang)
         if not self.path_count or self.root is self.wrt:
             value = Equation(self._derivative(writer), [f"= {writer.number(self.value)}"])
-            title = self._independence.removesuffix(".").removesuffix("?") or "It is the same Value"
-            sections = [Section(title + ("?" if self._independence.endswith("?") else ":"), [value])]
+            title = self._independence or writer.say("same_value")
+            ending = {".": ":", "。": "："}.get(title[-1], title[-1])  # an equation follows
+            sections = [Section(title[:-1] + ending, [value])]
         elif self._graph.detail == "layer":
             sections = layer_sections(LayerGraph(self._graph, keep=[self.wrt]), self.wrt, writer)
         else:
@@ -97,9 +109,11 @@ class Explanation(Derivation):
                 sections = [self._chain_rule(writer), *sections, *self._products(writer)]
             if self.path_count > 1:
                 sections.append(self._backward_pass(writer))
-        sections += [Section(reason, []) for reason in self.reasons[:MOST_REASONS]]
+        sections += [
+            Section(sentence, []) for sentence in [self.budget, *self.reasons[:MOST_REASONS]] if sentence
+        ]
         if len(self.reasons) > MOST_REASONS:
-            sections.append(Section(f"And {len(self.reasons) - MOST_REASONS} more such reasons.", []))
+            sections.append(Section(writer.say("more_reasons", more=len(self.reasons) - MOST_REASONS), []))
         if self._learning_rate is not None:
             sections.append(self._update(writer, self._learning_rate))
         return sections
@@ -112,23 +126,22 @@ class Explanation(Derivation):
         symbol = writer.derivative(writer.names[edge.target], writer.names[edge.source])
         twins = [twin for twin in self._graph.outgoing[edge.source] if twin.target is edge.target]
         if len(twins) > 1:  # as in x·x
-            return symbol + writer.words(f" (use {twins.index(edge) + 1})")
-        return symbol + (writer.words(" (direct)") if self._graph.has_detour(edge) else "")
+            return symbol + writer.words(writer.say("use", number=twins.index(edge) + 1))
+        return symbol + (writer.words(writer.say("direct")) if self._graph.has_detour(edge) else "")
 
     def _chain_rule(self, writer: Writer) -> Section:
-        start, end = writer.names[self.wrt], writer.names[self.root]
+        ends = {"start": writer.names[self.wrt], "end": writer.names[self.root]}
         if len(self.paths) < self.path_count:
-            title = f"{self.path_count:,} paths lead from {start} to {end}, too many to write out."
             equations = [
                 Equation(self._route(path, writer), [f"= {writer.number(multiplied(path))}"])
                 for path in self.paths
             ]
             # Paths that differ only in which use of a Value they take, as in x·x, read alike.
             different = [eq for i, eq in enumerate(equations) if eq not in equations[:i]]
-            return Section(f"{title} Those that contribute most:", different)
-        title = f"{self.path_count} paths lead from {start} to {end}; the chain rule adds them up:"
-        if self.path_count == 1:
-            title = f"The chain rule along the path from {start} to {end}:"
+            return Section(writer.say("chain_too_many", count=f"{self.path_count:,}", **ends), different)
+        title = writer.say(
+            "chain_one" if self.path_count == 1 else "chain_many", count=self.path_count, **ends
+        )
         products = [
             writer.product([self._along(edge, writer) for edge in path], writer.dot) for path in self.paths
         ]
@@ -156,7 +169,7 @@ class Explanation(Derivation):
                 right = [f"= {formula}"] if len(formula) <= LONGEST else []
                 yield Equation(writer.name(writer.names[node]), [*right, f"= {writer.number(node.data)}"])
 
-        return [_section("Values without a label:", equations())] if defined else []
+        return [_section(writer, "unlabelled", equations())] if defined else []
 
     def _factors(self, writer: Writer) -> Section:
         def equations() -> Iterator[Equation]:
@@ -168,13 +181,7 @@ class Explanation(Derivation):
                 right = [f"= {form}" for form in dict.fromkeys(forms) if form != value]
                 yield Equation(self._along(edge, writer), [*right, f"= {value}"])
 
-        one = len(self.edges) == 1
-        title = (
-            "The derivative, as a formula and in numbers:"
-            if one
-            else "The factors, as formulas and in numbers:"
-        )
-        return _section(title, equations())
+        return _section(writer, "factor" if len(self.edges) == 1 else "factors", equations())
 
     def _products(self, writer: Writer) -> list[Section]:
         """The numbers multiplied along each path, and then added up."""
@@ -184,14 +191,14 @@ class Explanation(Derivation):
         equations = []
         for i, path in enumerate(self.paths):
             first, *rest = writer.product([writer.factor(edge.slope) for edge in path], writer.times)
-            left = derivative if self.path_count == 1 else writer.words(f"path {i + 1}")
+            left = derivative if self.path_count == 1 else writer.words(writer.say("path", number=i + 1))
             amount = [f"= {writer.number(multiplied(path))}"] if rest else []
             equations.append(Equation(left, [f"= {first}", *rest, *amount]))
         if self.path_count == 1:
-            return [Section("Multiplied:", equations)]
+            return [Section(writer.say("multiplied"), equations)]
         amounts = [multiplied(path) for path in self.paths]
         total = Equation(derivative, [*writer.sum(amounts), f"= {writer.number(self.value)}"])
-        return [Section("Multiplied along each path, then added:", [*equations, total])]
+        return [Section(writer.say("multiplied_added"), [*equations, total])]
 
     def _backward_pass(self, writer: Writer) -> Section:
         """The factored form: each derivative of the root once, from those that come after it."""
@@ -217,7 +224,7 @@ class Explanation(Derivation):
                 value = f"= {writer.number(adjoint[node])}"
                 yield Equation(writer.derivative(names[root], names[node]), [*right, value])
 
-        return _section("Backpropagation computes every derivative once and uses it again:", equations())
+        return _section(writer, "used_again", equations())
 
     def _update(self, writer: Writer, learning_rate: float) -> Section:
         name, rate = writer.name(writer.names[self.wrt]), writer.number(learning_rate)
@@ -227,14 +234,15 @@ class Explanation(Derivation):
             f"= {writer.number(before)} {writer.minus} {rate} {writer.times} {writer.factor(self.value)}",
             f"= {writer.number(after)}",
         ]
-        return Section("One step of gradient descent:", [Equation(name + writer.updated, right)])
+        return Section(writer.say("update"), [Equation(name + writer.updated, right)])
 
 
-def _section(title: str, equations: Iterable[Equation]) -> Section:
+def _section(writer: Writer, title: str, equations: Iterable[Equation]) -> Section:
     """Return a section of no more equations than a reader can take in."""
     listed = list(islice(equations, MOST_EQUATIONS + 1))
+    title = writer.say(title)
     if len(listed) > MOST_EQUATIONS:
-        title = f"{title[:-1]} (the first {MOST_EQUATIONS}):"
+        title = writer.say("first_of", title=title[:-1], count=MOST_EQUATIONS)
     return Section(title, listed[:MOST_EQUATIONS])
 
 
@@ -243,18 +251,25 @@ class Explanations(Derivation, tuple[Explanation, ...]):
 
     left_out = 0
     """How many more there are."""
+    lang = "en"
+    """The language of what is said of those."""
 
     def sections(self, latex: bool = False) -> list[Section]:
         """Return the parts of all explanations, their equations written as text or as LaTeX."""
         sections = [section for explanation in self for section in explanation.sections(latex)]
         if self.left_out:
-            sections.append(Section(f"And {self.left_out} more Values: name those that you want as wrt.", []))
+            sections.append(Section(say("more_values", self.lang, more=self.left_out), []))
         return sections
 
 
 @overload
 def explain(
-    root: Value, wrt: Value, *, detail: Detail | None = None, learning_rate: float | None = None
+    root: Value,
+    wrt: Value,
+    *,
+    detail: Detail | None = None,
+    learning_rate: float | None = None,
+    lang: str = "en",
 ) -> Explanation: ...
 @overload
 def explain(
@@ -263,6 +278,7 @@ def explain(
     *,
     detail: Detail | None = None,
     learning_rate: float | None = None,
+    lang: str = "en",
 ) -> Explanations: ...
 def explain(
     root: Value,
@@ -270,6 +286,7 @@ def explain(
     *,
     detail: Detail | None = None,
     learning_rate: float | None = None,
+    lang: str = "en",
 ) -> Explanation | Explanations:
     """Explain the derivative of ``root`` with respect to ``wrt``: the chain rule, written out.
 
@@ -282,8 +299,10 @@ def explain(
             "neuron" from neuron to neuron, "layer" from layer to layer. If None, "named" where Values
             between the leaves and the root have labels, else "ops".
         learning_rate: also show the update w⁺ = w − learning_rate · ∂root/∂w.
+        lang: the language of the words, "en" or "zh".
 
     Raises:
+        UnknownNameError: for another language.
         TypeError: if ``root`` or one of ``wrt`` is not a Value.
         ValueError: for another ``detail``, or a ``learning_rate`` that is not finite.
         StaleError: if a number was assigned after it was used; call ``root.forward()`` first.
@@ -304,7 +323,11 @@ def explain(
     <BLANKLINE>
     Multiplied:
       ∂out/∂w = 0.419974342 × 2 = 0.839948683
+    <BLANKLINE>
+    What makes this gradient small or large: × 0.42 from the tanh at out (never
+    above 1); × 2 from x.
     """
+    look_up("language", lang, WORDS)
     several = listed(wrt)
     expect_values("explain(root, wrt) takes", root, *several)
     if learning_rate is not None and not is_number(learning_rate):
@@ -314,14 +337,14 @@ def explain(
     if wrt is None:
         several = _interesting(order)
     explanations = Explanations(
-        Explanation(fold(root, detail, keep=[value]), value, learning_rate)
+        Explanation(fold(root, detail, keep=[value]), value, learning_rate, lang)
         for value in several[: MOST_EXPLAINED if wrt is None else None]
     )
     if not all(isfinite(explanation.value) for explanation in explanations):
         limits.adjoints(root, order)  # raises the error that backward() does
     if isinstance(wrt, Value):
         return explanations[0]
-    explanations.left_out = len(several) - len(explanations)
+    explanations.left_out, explanations.lang = len(several) - len(explanations), lang
     return explanations
 
 

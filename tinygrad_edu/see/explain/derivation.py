@@ -10,6 +10,7 @@ from tinygrad_edu.engine.value import Value
 from tinygrad_edu.program import forms
 from tinygrad_edu.see import notation
 from tinygrad_edu.see.graph import Edge, Node
+from tinygrad_edu.see.words import say
 
 COLUMNS = 80
 NARROWEST = 40  # of a right side; where a left side leaves less room, the right one begins below it
@@ -37,11 +38,13 @@ class Writer:
     Args:
         names: the names of the Values that may occur.
         latex: write LaTeX.
+        lang: the language of the words.
     """
 
-    def __init__(self, names: Mapping[Node, str], latex: bool) -> None:
+    def __init__(self, names: Mapping[Node, str], latex: bool = False, lang: str = "en") -> None:
         self.names = names
         self.latex = latex
+        self.lang = lang
         self.dot, self.times = (r"\cdot", r"\times") if latex else ("·", "×")
         self.minus, self.updated = ("-", "^{+}") if latex else ("−", "⁺")
 
@@ -74,6 +77,10 @@ class Writer:
         except ValueError:  # the slope is infinite, or the rule of the operation is not known
             return []
 
+    def say(self, key: str, **fields: Any) -> str:
+        """Write a sentence of the table."""
+        return say(key, self.lang, **fields)
+
     def words(self, text: str) -> str:
         """Write words where an equation would have a symbol."""
         return rf"\text{{{text}}}" if self.latex else text
@@ -83,7 +90,7 @@ class Writer:
         if len(rows) > 4 or len(rows[0]) > 4:
             size = f"{len(rows)} {self.times} {len(rows[0])}"
             norm = sum(x * x for row in rows for x in row) ** 0.5
-            return f"{size}{self.words(' numbers, norm ')}{self.number(norm)}"
+            return f"{size}{self.words(self.say('norm'))}{self.number(norm)}"
         written = [[self.number(x) for x in row] for row in rows]
         if self.latex:
             return r"\begin{pmatrix}" + r" \\ ".join(" & ".join(row) for row in written) + r"\end{pmatrix}"

@@ -36,11 +36,5 @@ def layer_sections(layers: LayerGraph, wrt: Value, writer: Writer) -> list[Secti
             rows.append(
                 Equation(writer.derivative(names[root], names[node]), [*as_sum(products), f"= {row}"])
             )
-    title = (
-        f"From layer to layer, from {names[wrt]} to {names[root]}. The matrix ∂a/∂b has a row for every"
-        " Value of a and a column for every one of b:"
-    )
-    return [
-        Section(title, factors),
-        Section("Backpropagation multiplies them, the root's first:", rows),
-    ]
+    title = writer.say("layers", start=names[wrt], end=names[root])
+    return [Section(title, factors), Section(writer.say("layers_multiplied"), rows)]

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from tinygrad_edu._common.names import look_up
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
-from tinygrad_edu.see.draw import dot, render
-from tinygrad_edu.see.draw.view import is_crowded, view
+from tinygrad_edu.see.draw import render
+from tinygrad_edu.see.draw.geometry import Geometry
+from tinygrad_edu.see.draw.view import is_crowded
 from tinygrad_edu.see.explain import explain
 from tinygrad_edu.see.explore import subject
+from tinygrad_edu.see.explore.figure import draw_graph, draw_network
 from tinygrad_edu.see.explore.lessons import lessons
-from tinygrad_edu.see.graph import DETAILS, Detail, Graph, fold
+from tinygrad_edu.see.graph import Detail, Graph, fold
+from tinygrad_edu.see.network import Network, NoNetworkError, read_network
 from tinygrad_edu.see.words import WORDS, say
 
 if TYPE_CHECKING:
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 5_000
 HEIGHT = 900  # of the frame in a notebook
-WIDEST = len("grad −0.000438568")
 
 
 class Explorer:
@@ -29,13 +31,17 @@ class Explorer:
 
     Attributes:
         graph: the visible part of the graph.
+        network: the network whose figure shows the graph, None if it is drawn as a graph.
         wrt: the Value whose gradient is explained first.
         leaves: the Values whose numbers can be changed on the page.
         lang: the language that the page begins with.
     """
 
-    def __init__(self, graph: Graph, wrt: Value, leaves: list[Value], lang: str) -> None:
+    def __init__(
+        self, graph: Graph, network: Network | None, wrt: Value, leaves: list[Value], lang: str
+    ) -> None:
         self.graph = graph
+        self.network = network
         self.wrt = wrt
         self.leaves = leaves
         self.lang = lang
@@ -49,17 +55,18 @@ class Explorer:
         """
         from tinygrad_edu.see.explore import page
 
-        svg, figure = _figure(self.graph)
-        graph = subject.described(self.graph, self.wrt, self.leaves) | {"figure": figure, "lang": self.lang}
-        graph |= {"lessons": lessons(graph)}
-        program = subject.javascript(subject.program(self.graph, self.leaves))
-        derivation = _unstyled(explain(self.graph.root, self.wrt, detail=self.graph.detail).mathml)
-        return page.page(graph, program, svg, derivation, self._title, self.lang)
+        drawn = draw_network(self.network, self.graph) if self.network else draw_graph(self.graph)
+        graph = subject.described(self.graph, self.wrt, self.leaves)
+        graph |= {"figure": drawn.places, "lang": self.lang, "lessons": lessons(graph)}
+        program = subject.javascript(subject.program(self.graph, self.leaves, drawn.extras))
+        derivation = _unstyled(
+            explain(self.graph.root, self.wrt, detail=self.graph.detail, lang=self.lang).mathml
+        )
+        return page.page(graph, program, drawn.svg, derivation, self._title, self.lang)
 
     @property
     def _title(self) -> str:
-        names = self.graph.names
-        return say("title", self.lang, root=names[self.graph.root], wrt=names[self.wrt])
+        return say("title", self.lang, root=self.graph.names[self.graph.root])
 
     def save(self, path: str | os.PathLike[str]) -> "Path":
         """Write the page to a file, atomically, and return its path.
@@ -98,8 +105,9 @@ def explore(
     Args:
         root: the Value whose graph it is.
         wrt: the Value whose gradient is explained first; if None, the first weight, or the first leaf.
-        detail: how fine the graph is shown: "ops" every operation, "named" the labelled Values, "neuron" a
-            node for every neuron. If None, the natural one, or a coarser one if that is too crowded.
+        detail: how fine the graph is shown: "network" as the textbook's figure, "ops" every operation,
+            "named" the labelled Values, "neuron" a node for every neuron. If None, the natural one. What is
+            too crowded to read is shown at a coarser one.
         inputs: the leaves whose numbers can be changed; all that are visible if None.
         lang: the language that the page begins with, "en" or "zh"; the page can switch.
 
@@ -124,10 +132,12 @@ def explore(
     given = None if inputs is None else [*inputs]
     _expect_in(order, [*([] if wrt is None else [wrt]), *(given or [])])
     keep = {*(given or []), *([] if wrt is None else [wrt])}
-    graph = _readable(root, detail, keep)
+    graph = _readable(fold(root, detail, keep), keep)
+    network = _network(graph) if detail in (None, "network") else None
     leaves = [node for node in graph.nodes if not node.args and not node.is_constant]
     weights = [leaf for leaf in leaves if getattr(leaf.group, "role", "") == "weight"]
-    return Explorer(graph, wrt or [*weights, *leaves, root][0], leaves if given is None else given, lang)
+    first = wrt or [*weights, *leaves, root][0]
+    return Explorer(graph, network, first, leaves if given is None else given, lang)
 
 
 def _expect_in(order: list[Value], values: list[Value]) -> None:
@@ -138,12 +148,12 @@ def _expect_in(order: list[Value], values: list[Value]) -> None:
             )
 
 
-def _readable(root: Value, detail: Detail | None, keep: set[Value]) -> Graph:
-    """Return the visible graph, at a coarser detail if it is too crowded to read."""
-    graph = fold(root, detail, keep)
-    for coarser in DETAILS[: DETAILS.index("layer")]:
-        if is_crowded(graph) and DETAILS.index(coarser) > DETAILS.index(graph.detail):
-            graph = fold(root, coarser, keep)
+def _readable(graph: Graph, keep: set[Value]) -> Graph:
+    """Return the graph, at a coarser detail if it is too crowded to read."""
+    coarser: Detail
+    for coarser in ("named", "neuron"):
+        if is_crowded(graph) and graph.detail != "neuron":
+            graph = fold(graph.root, coarser, keep)
     if is_crowded(graph):
         raise ValueError(
             f"{len(graph.nodes):,} nodes are too many to read on a page: label what matters, "
@@ -152,33 +162,18 @@ def _readable(root: Value, detail: Detail | None, keep: set[Value]) -> Graph:
     return graph
 
 
-def _figure(graph: Graph) -> tuple[str, dict[str, Any]]:
-    """Return the drawing of a graph, and where it shows which number."""
-    picture = view(graph)
-    picture = picture._replace(nodes=[_with_room(node) for node in picture.nodes])
-    svg = _unstyled(render.svg(dot.digraph(picture), "figure"))
-    texts: list[list[Any]] = []
-    for i, node in enumerate(picture.nodes):
-        rows = {0: "data"} if node.is_constant else {1: "data", 2: "grad"}
-        texts += [[f"figure-n{i}", row, i, what] for row, what in rows.items()]
-    texts += [[f"figure-e{j}", 0, j, "slope"] for j, arrow in enumerate(picture.arrows) if arrow.label]
-    return svg.replace('role="img"', 'role="group"', 1), {
-        "nodes": [f"figure-n{i}" for i in range(len(picture.nodes))],
-        "edges": [{"id": f"figure-e{j}"} for j in range(len(picture.arrows))],
-        "texts": texts,
-    }
+def _network(graph: Graph) -> Network | None:
+    """Return the network whose figure can show a graph, None if there is none."""
+    if graph.detail != "named":
+        return None
+    try:
+        network = read_network(graph.root)
+    except NoNetworkError:
+        return None
+    is_whole = {value for value in network.names if value.label} <= {*graph.nodes}
+    return network if is_whole and Geometry(network).is_readable else None
 
 
-def _with_room(node: dot.Node) -> dot.Node:
-    """Return a node with room for other numbers, in spaces that are half as wide as digits."""
-    if node.is_constant:
-        return node
-    title, *rows = node.rows
-    return node._replace(
-        rows=[title, *(row.center(2 * WIDEST - len(row), "\N{NO-BREAK SPACE}") for row in rows)]
-    )
-
-
-def _unstyled(markup: str) -> str:
-    """Return markup of our own without style attributes and elements, which the page's policy forbids."""
-    return re.sub(r'<style>.*?</style>\n?| style="[^"]*"', "", markup, flags=re.DOTALL)
+def _unstyled(mathml: str) -> str:
+    """Return MathML without style attributes, which the page's policy forbids."""
+    return re.sub(r' style="[^"]*"', "", mathml)

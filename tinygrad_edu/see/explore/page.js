@@ -18,7 +18,7 @@
 export function bothPasses(graph, values, x) {
   const all = values(x);
   const data = all.slice(0, graph.nodes.length);
-  const slope = all.slice(graph.nodes.length);
+  const slope = all.slice(graph.nodes.length, graph.nodes.length + graph.edges.length);
   const grad = data.map(() => 0);
   grad[graph.root] = 1;
   for (let e = slope.length - 1; e >= 0; e--) {
@@ -26,7 +26,7 @@ export function bothPasses(graph, values, x) {
     if (selects && slope[e] === 0) continue; // a branch not taken
     grad[source] += grad[target] * slope[e]; // the chain rule; what is used twice gets the sum
   }
-  return { data, slope, grad };
+  return { data, slope, grad, extras: all.slice(graph.nodes.length + graph.edges.length) };
 }
 
 /** How much of ∂root/∂from each edge carries; undefined off the paths from there to the root. */
@@ -230,11 +230,12 @@ const SPACE = Object.fromEntries([
   ...MATH.map((tag) => [tag, "http://www.w3.org/1998/Math/MathML"]),
 ]);
 
-/** An element: `h("button", {"data-do": "play"}, "Play")`. Attributes that are false are left out. */
+/** An element: `h("button", {"data-do": "play"}, "Play")`. Attributes that are false are left out; a key is its identity. */
 function h(tag, attributes, ...children) {
   const element = document.createElementNS(SPACE[tag] ?? "http://www.w3.org/1999/xhtml", tag);
   for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (value !== false && value !== undefined) element.setAttribute(name, value === true ? "" : value);
+    if (name === "key") element.key = value;
+    else if (value !== false && value !== undefined) element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== false));
   return element;
@@ -242,7 +243,7 @@ function h(tag, attributes, ...children) {
 
 /** Make an element like a fresh one with as few changes as that takes, so that focus and cursor stay. */
 function morph(old, fresh) {
-  if (old.nodeName !== fresh.nodeName || old.dataset?.key !== fresh.dataset?.key) {
+  if (old.nodeName !== fresh.nodeName || old.key !== fresh.key) {
     old.replaceWith(fresh);
     return;
   }
@@ -250,11 +251,14 @@ function morph(old, fresh) {
     if (old.data !== fresh.data) old.data = fresh.data;
     return;
   }
-  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-  if ("value" in old && old.value !== fresh.value) old.value = fresh.value;
-  if ("checked" in old) old.checked = fresh.checked;
-  fill(old, [...fresh.childNodes]);
+  if (old.attributes.length > fresh.attributes.length) {
+    for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  }
+  if (old.nodeName === "INPUT") {
+    if (old.value !== fresh.value) old.value = fresh.value;
+    old.checked = fresh.checked;
+  } else fill(old, [...fresh.childNodes]);
 }
 
 /** Give an element these children. */
@@ -276,73 +280,121 @@ class Figure {
   constructor(home, graph) {
     this.graph = graph;
     this.svg = home.querySelector("svg");
-    const part = (id) => this.svg.querySelector(`[id="${id}"]`);
-    const row = (id, place) => part(id)?.querySelectorAll("text")[place];
-    this.texts = graph.figure.texts.map(([id, place, index, what]) => [row(id, place), index, what]);
-    this.nodes = graph.figure.nodes.map(part);
-    this.nodes.forEach((element, node) => {
-      element?.setAttribute("data-node", element.getAttribute("data-node") ?? node);
-      element?.setAttribute("role", "button");
-    });
-    this.edges = graph.figure.edges.map((place) => place && this.edge(part(place.id), place.from && part(place.from)));
-    this.nudges = this.nodes.map((element) => element && this.below(element));
+    const { nodes, edges, texts, weights, notes } = graph.figure;
+    this.hasNotes = notes;
+    const part = (id) => id && this.svg.querySelector(`[id="${id}"]`);
+    this.texts = texts.map(([id, row, index, what]) => [part(id)?.querySelectorAll("text")[row], index, what]);
+    this.weights = weights.map(([id, node]) => [part(id)?.querySelector("path"), node]);
+    this.nodes = nodes.map((place, node) => place && this.node(part(place.id), part(place.box), Boolean(place.isLabel), node));
+    this.lines = edges.map((places) => places.filter(({ id }) => part(id)).map(({ id, from }) => this.line(part(id), part(from))));
+    this.above = edges.map((places) => places.filter(({ above }) => above).map(({ above, symbol }) => [noteAt(part(above), -6), symbol]));
   }
 
-  /** An edge with its line, and over it the arrow of the backward pass, which points at the sender. */
-  edge(group, label) {
-    const line = group?.querySelector("path");
-    if (!line) return undefined;
-    const length = line.getTotalLength();
+  /** A node: its element, which is a button, and a note below it. */
+  node(element, box, isLabel, node) {
+    for (const each of [box, element]) each.setAttribute("data-node", node);
+    element.setAttribute("role", "button");
+    // A label stands among others: its note is beside it.
+    return { element, box, note: isLabel ? noteLeft(element) : noteAt(element, 12, box) };
+  }
+
+  /** A line, and over it the arrow of the backward pass, which points at the sender and ends at a label. */
+  line(group, label) {
+    const path = group.querySelector("path");
+    const length = path.getTotalLength();
+    const box = label?.getBBox(); // the flow to a weight ends at its label
     let start = 0;
-    if (label) {
-      const box = label.getBBox(); // the flow ends at the label of a weight
-      while (start < length && line.getPointAtLength(start).x < box.x + box.width + 2) start += 1;
-    }
-    const back = h("path", { class: "back", d: line.getAttribute("d") });
+    while (box && start < length && path.getPointAtLength(start).x < box.x + box.width) start += 1;
+    const tip = path.getPointAtLength(start);
+    const ahead = path.getPointAtLength(start + 10);
+    const angle = Math.atan2(ahead.y - tip.y, ahead.x - tip.x);
+    const back = h("path", { class: "back", d: path.getAttribute("d") });
     const head = h("polygon", { class: "head" });
     group.append(back, head);
-    return { group, line, back, head, start, length };
-  }
-
-  below(element) {
-    const box = element.getBBox();
-    const text = h("text", { class: "nudge", x: box.x + box.width / 2, y: box.y + box.height + 11 });
-    element.parentNode.append(text);
-    return text;
+    return { group, back, head, start, tip, cos: Math.cos(angle), sin: Math.sin(angle) };
   }
 
   paint(view) {
-    const { state, now, shown, carried, active } = view;
-    const { nodes, edges } = this.graph;
+    this.write(view);
+    const onPath = new Set([view.state.select]);
+    for (const e of view.onPaths) onPath.add(this.graph.edges[e].source).add(this.graph.edges[e].target);
+    this.nodes.forEach((place, node) => {
+      if (!place) return;
+      const { element, box, note } = place;
+      const selected = node === view.state.select;
+      for (const each of [element, box]) each.classList.toggle("path", onPath.has(node) || (each !== element && each.matches(".path")));
+      element.classList.toggle("selected", selected);
+      element.classList.toggle("active", view.active.nodes.includes(node));
+      element.setAttribute("tabindex", selected ? 0 : -1);
+      element.setAttribute("aria-pressed", selected);
+      element.setAttribute("aria-label", view.describe(node));
+      note.textContent = this.note(view, node, onPath);
+    });
+    this.flow(view);
+  }
+
+  /** Write the numbers of the rows, and draw the weights as wide as they are. */
+  write({ say, shown, extras, now, isKnown }) {
+    const { nodes } = this.graph;
     const rows = {
-      data: (node) => (nodes[node].constant ? short(shown.data[node]) : `${view.say("data")} ${short(shown.data[node])}`),
-      grad: (node) => `${view.say("grad")} ${short(shown.grad[node])}`,
-      number: (node) => short(shown.data[node]),
-      slope: (edge) => short(view.isKnown(edge) ? now.slope[edge] : undefined),
+      data: (node) => (nodes[node].constant ? short(shown.data[node]) : `${say("data")} ${short(shown.data[node])}`),
+      grad: (node) => `${say("grad")} ${short(shown.grad[node])}`,
+      number: (node) => brief(shown.data[node]),
+      named: (node) => `${nodes[node].shown} ${brief(shown.data[node])}`,
+      slope: (edge) => short(isKnown(edge) ? now.slope[edge] : undefined),
+      extra: (extra) => brief(extras[extra]),
     };
     for (const [text, index, what] of this.texts) if (text) text.textContent = rows[what](index);
+    for (const [path, node] of this.weights) {
+      const weight = shown.data[node];
+      path?.setAttribute("stroke-width", Math.min(Math.max(2 * Math.abs(weight), 0.5), 4).toFixed(2));
+      path?.setAttribute("stroke-dasharray", weight < 0 ? "5 2" : "none");
+    }
+  }
 
-    const onPath = new Set([state.select]);
-    edges.forEach(({ source, target }, e) => {
-      if (carried[e] !== undefined) onPath.add(source).add(target);
-    });
-    this.nodes.forEach((element, node) => {
-      if (!element) return;
-      const classes = { path: onPath.has(node), selected: node === state.select, active: active.nodes.includes(node) };
-      for (const [name, on] of Object.entries(classes)) element.classList.toggle(name, on);
-      element.setAttribute("tabindex", node === state.select ? 0 : -1);
-      element.setAttribute("aria-pressed", node === state.select);
-      element.setAttribute("aria-label", view.describe(node));
-      const change = view.nudge?.[node];
-      this.nudges[node].textContent = change === undefined || !onPath.has(node) ? "" : `Δ ${signed(change)}`;
-    });
+  /** What is noted at a node: how far a nudge moves it, or its gradient where that has no row of its own. */
+  note({ state, shown, nudge, say }, node, onPath) {
+    if (this.hasNotes && (node === state.select || state.mode === "step") && shown.grad[node] !== undefined) {
+      return `${say("grad")} ${digits(shown.grad[node], 4)}`;
+    }
+    return nudge && onPath.has(node) ? `Δ ${signed(nudge[node])}` : "";
+  }
 
+  /** Draw the backward flow: on each line its colour says the sign, its width the size. */
+  flow({ carried, active, now }) {
     const largest = Math.max(0, ...carried.filter(Number.isFinite).map(Math.abs));
-    const drawn = new Map(); // one line of the figure can stand for two edges: net from out, and net from w
-    this.edges.forEach((edge, e) => {
-      if (edge && (!drawn.has(edge.line) || carried[e] !== undefined)) drawn.set(edge.line, e);
+    const marked = new Map(); // one line can stand for two edges: net from out, and net from the weight
+    this.lines.forEach((lines, e) => {
+      for (const line of lines) if (!marked.has(line.group) || carried[e] !== undefined) marked.set(line.group, [line, e]);
     });
-    for (const e of drawn.values()) this.flow(this.edges[e], carried[e], largest, active.edges.includes(e));
+    for (const line of this.lines.flat()) {
+      const [shown, e] = marked.get(line.group);
+      if (line === shown) this.arrow(line, carried[e], largest, active.edges.includes(e));
+      else for (const part of [line.back, line.head]) part.classList.remove("on");
+    }
+    this.above.forEach((notes, e) => {
+      for (const [text, symbol] of notes) text.textContent = carried[e] === undefined ? "" : `${symbol} = ${digits(now.slope[e], 4)}`;
+    });
+  }
+
+  arrow({ group, back, head, start, tip, cos, sin }, carried, largest, active) {
+    const on = Number.isFinite(carried);
+    group.classList.toggle("flow", on);
+    group.classList.toggle("negative", carried < 0);
+    group.classList.toggle("active", active);
+    for (const part of [back, head]) part.classList.toggle("on", on);
+    if (!on) return;
+    const width = largest > 0 ? 1.2 + (3.8 * Math.abs(carried)) / largest : 1.2;
+    const long = 6 + 1.5 * width;
+    const corner = (side) => `${tip.x + long * (cos - 0.4 * side * sin)},${tip.y + long * (sin + 0.4 * side * cos)}`;
+    head.setAttribute("points", `${tip.x},${tip.y} ${corner(1)} ${corner(-1)}`);
+    back.setAttribute("stroke-width", width.toFixed(2));
+    back.setAttribute("stroke-dasharray", `0 ${start + long - 1} 99999`);
+  }
+
+  /** The edge that a line shows at present, -1 if none. */
+  edgeOf(group, carried) {
+    return this.lines.findIndex((lines, e) => carried[e] !== undefined && lines.some((line) => line.group === group));
   }
 
   /** Move the focus from one node to the next. */
@@ -351,26 +403,30 @@ class Figure {
     let next = node;
     do next = (next + by + count) % count;
     while (!this.nodes[next]);
-    this.nodes[next].focus();
-  }
-
-  /** Draw the backward flow along an edge: its colour says the sign, its width the size. */
-  flow({ group, line, back, head, start, length }, carried, largest, active) {
-    const on = Number.isFinite(carried);
-    group.classList.toggle("flow", on);
-    group.classList.toggle("negative", carried < 0);
-    group.classList.toggle("active", active);
-    if (!on) return;
-    const width = largest > 0 ? 1.2 + (3.8 * Math.abs(carried)) / largest : 1.2;
-    const size = 6 + 1.5 * width;
-    const tip = line.getPointAtLength(start);
-    const neck = line.getPointAtLength(Math.min(length, start + size));
-    const [dx, dy] = [(neck.y - tip.y) * 0.4, (tip.x - neck.x) * 0.4];
-    head.setAttribute("points", `${tip.x},${tip.y} ${neck.x + dx},${neck.y + dy} ${neck.x - dx},${neck.y - dy}`);
-    back.setAttribute("stroke-width", width.toFixed(2));
-    back.setAttribute("stroke-dasharray", `0 ${start + size - 1} 99999`);
+    this.nodes[next].element.focus();
   }
 }
+
+/** A small text over or under an element, or over or under the box around it. */
+function noteAt(element, dy, around = element) {
+  const [{ x, width }, { y, height }] = [element.getBBox(), around.getBBox()];
+  return noted(element, { x: x + width / 2, y: dy < 0 ? y + dy : y + height + dy });
+}
+
+/** A small text at the left of an element. */
+function noteLeft(element) {
+  const { x, y, height } = element.getBBox();
+  return noted(element, { x: x - 3, y: y + 0.75 * height, "text-anchor": "end" });
+}
+
+function noted(element, place) {
+  const text = h("text", { class: "note", "text-anchor": "middle", ...place });
+  element.parentNode.append(text);
+  return text;
+}
+
+/** A number as it stands in the figure of a network: up to four decimals. */
+const brief = (x) => (Math.abs(x) >= 0.001 ? short(Number(x.toFixed(4))) : short(x === undefined ? x : Number(x.toPrecision(3))));
 
 const short = (x) => (x === undefined || !Number.isFinite(x) ? "–" : digits(x));
 const signed = (x) => (x < 0 ? "" : "+") + digits(x, 3);
@@ -379,6 +435,7 @@ const signed = (x) => (x < 0 ? "" : "+") + digits(x, 3);
 
 const MODES = ["change", "step", "descend", "quiz"];
 const MOST_PATHS = 8; // more are not written out one by one; the three largest are
+const MOST_FACTORS = 24; // of a product that is written out
 
 /** ∂of/∂wrt as a fraction. */
 function partial({ graph }, of, wrt) {
@@ -393,7 +450,13 @@ function factor(view, e, ...content) {
 }
 
 const factorClass = ({ active }, e) => (active.edges.includes(e) ? "factor lit" : "factor");
-const between = (items, sign) => items.flatMap((item, i) => (i ? [` ${sign} `, item] : [item]));
+
+/** Items with a sign between them; of very many, the first and the last ones. */
+function between(items, sign) {
+  const some = items.length > MOST_FACTORS ? [...items.slice(0, MOST_FACTORS / 2), "…", ...items.slice(-MOST_FACTORS / 2)] : items;
+  return some.flatMap((item, i) => (i ? [` ${sign} `, item] : [item]));
+}
+
 const bracketed = (x, write = number) => (x < 0 ? `(${write(x)})` : write(x));
 const three = (x) => digits(x, 3);
 const sentence = (text, attributes) => h("p", attributes, text);
@@ -438,7 +501,12 @@ function factorList(view) {
     return h("li", { class: factorClass(view, e), "data-edge": e, tabindex: 0 }, partial(view, target, source), equals([...forms]));
   };
   const factors = [...new Set(paths.flatMap((path) => path.edges))];
-  return [sentence(say("factors")), h("ul", { class: "factors" }, factors.map(item))];
+  const more = factors.length - MOST_FACTORS;
+  return [
+    sentence(say("factors")),
+    h("ul", { class: "factors" }, factors.slice(0, MOST_FACTORS).map(item)),
+    more > 0 && sentence(say("and_more", { more })),
+  ];
 }
 
 /** The numbers multiplied along each path, and the paths added. */
@@ -473,7 +541,7 @@ function products(view) {
 function budgetBars(view) {
   const { graph, state, now, say } = view;
   const factors = budget(graph, now, state.select).filter(({ factor: f }) => Math.abs(f) !== 1);
-  if (!factors.length) return [];
+  if (factors.length < 2) return [];
   const length = (f) => (f === 0 ? 9 : Math.abs(Math.log10(Math.abs(f))));
   const longest = Math.max(1, ...factors.map(({ factor: f }) => length(f)));
   const [middle, reach] = factors.some(({ factor: f }) => Math.abs(f) > 1) ? [50, 48] : [98, 96];
@@ -484,7 +552,8 @@ function budgetBars(view) {
       h("path", { d: `M${middle},0 V10` }));
     return h("li", { "data-edge": edge ?? false, class: factorClass(view, edge) }, bar, h("span", {}, budgetSentence(view, edge, f)));
   };
-  return [sentence(say("budget")), h("ul", { class: "budget" }, factors.map(item))];
+  const telling = factors.length > MOST_FACTORS ? factors.toSorted((a, b) => length(b.factor) - length(a.factor)) : factors;
+  return [sentence(say("budget")), h("ul", { class: "budget" }, telling.slice(0, MOST_FACTORS).map(item))];
 }
 
 function budgetSentence({ graph, say }, e, f) {
@@ -511,7 +580,7 @@ function leafInput({ graph, state, now, say, hidden }, i) {
   const node = graph.leaves[i];
   const { shown, name } = graph.nodes[node];
   const draft = state.draft?.leaf === i ? state.draft : undefined;
-  return h("div", { class: node === state.select ? "leaf selected" : "leaf", "data-key": `leaf${i}` },
+  return h("div", { class: node === state.select ? "leaf selected" : "leaf", key: i },
     button("select", shown, { "data-node": node, "aria-pressed": String(node === state.select), title: say("select_title", { name }) }),
     h("input", {
       type: "text", role: "spinbutton", inputmode: "decimal", autocomplete: "off", "data-leaf": i,
@@ -805,7 +874,7 @@ function verdict({ graph, state, say, question }) {
 // --- State, and the one function that shows it -----------------------------------------------------------
 
 /**
- * Make the page in `home` live. `options.address` says whether the address may keep the state.
+ * Make the page in `home` live. Options: `address`, the address keeps the state; `widget`, the page around is not ours.
  * Returns the means of a surrounding program: `change(patch)`, and `watch`, called with every state.
  */
 export function explore(home, graph, values, words, options = {}) {
@@ -848,6 +917,7 @@ export function explore(home, graph, values, words, options = {}) {
     const leaf = graph.leaves.indexOf(state.select);
     return {
       graph, values, state, steps, say, now, shown, carried, active, paths, question, hidden, lesson,
+      extras: inSteps && state.step < steps.findIndex(({ seed }) => seed !== undefined) ? [] : now.extras,
       pathCount: count, onPaths: [...graph.edges.keys()].filter((e) => carried[e] !== undefined),
       trouble: bad && troubleAt(graph, now, bad, say),
       nudge: state.mode === "change" && leaf >= 0 && !bad ? nudged(leaf, now) : undefined,
@@ -874,6 +944,7 @@ export function explore(home, graph, values, words, options = {}) {
     pane("languages", Object.keys(words).map((lang) => button("lang", words[lang].language, { "data-lang": lang, lang, "aria-pressed": String(lang === state.lang) })));
     pane("why", why(view));
     pane("controls", { change: changePane, step: stepPane, descend: descendPane, quiz: quizPane }[state.mode](view));
+    home.querySelector("h1").textContent = view.say("title");
     home.querySelector("figcaption").textContent = view.say("figure_hint");
     for (const watcher of watchers) watcher(state, view);
   }
@@ -945,7 +1016,7 @@ export function explore(home, graph, values, words, options = {}) {
   }
 
   const act = (element) => element && change(actions[element.dataset.do](element.dataset, element));
-  const on = (type, listener) => home.addEventListener(type, listener);
+  const on = (type, listener, place = home) => place.addEventListener(type, listener);
 
   on("click", ({ target }) => {
     const node = target.closest("svg [data-node]");
@@ -971,7 +1042,7 @@ export function explore(home, graph, values, words, options = {}) {
   function pointAt(target) {
     const part = target.closest("[data-edge]");
     const line = target.closest("svg .edge");
-    const point = part ? Number(part.dataset.edge) : line ? figure.edges.findIndex((edge, e) => edge?.group === line && look().carried[e] !== undefined) : -1;
+    const point = part ? Number(part.dataset.edge) : line ? figure.edgeOf(line, look().carried) : -1;
     if ((point < 0 ? undefined : point) !== state.point) change({ point: point < 0 ? undefined : point });
   }
 
@@ -1003,8 +1074,8 @@ export function explore(home, graph, values, words, options = {}) {
       change({ step: Math.max(0, state.step + by), playing: false });
     } else return;
     event.preventDefault();
-    if (options.inside) event.stopPropagation(); // a notebook has shortcuts of its own
-  });
+    if (options.widget) event.stopPropagation(); // a notebook has shortcuts of its own
+  }, options.widget ? home : document);
 
   on("pointerdown", (event) => {
     const handle = event.target.closest("[data-handle]");

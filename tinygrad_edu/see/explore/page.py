@@ -47,8 +47,8 @@ LIVE = """\
 const words = {words};
 const graph = {graph};
 {program}
-const isFrame = location.href === "about:srcdoc"; // whose address belongs to the page around it
-explore(document.querySelector(".explore"), graph, values, words, {{ address: !isFrame, inside: isFrame }});
+const isFrame = location.href === "about:srcdoc"; // which has no address of its own
+explore(document.querySelector(".explore"), graph, values, words, {{ address: !isFrame }});
 """
 
 

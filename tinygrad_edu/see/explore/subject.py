@@ -16,21 +16,23 @@ FIRST_MARK = 0xF0000
 """In a formula of the page, this private character stands for the first node, the next for the second."""
 
 
-def program(graph: Graph, leaves: Sequence[Value]) -> Program:
-    """Return the program that computes the number of every node, and then the slope of every edge.
+def program(graph: Graph, leaves: Sequence[Value], extras: Sequence[Value] = ()) -> Program:
+    """Return the program that computes the numbers of all nodes, the slopes of all edges, and the extras.
 
     Args:
         graph: a graph of Values.
         leaves: the nodes whose numbers are given; any other without arguments is a fixed number.
+        extras: other Values whose numbers are wanted.
 
     Raises:
         StaleError: if a number was assigned after a Value was computed from it.
         ValueError: if the rule of an operation is not known.
     """
-    recorded = record(leaves, graph.nodes)
-    made = dict(zip(graph.nodes, recorded.outputs, strict=True))
+    recorded = record(leaves, [*graph.nodes, *extras])
+    made = dict(zip([*graph.nodes, *extras], recorded.outputs, strict=True))
     slopes = [slope for node in graph.nodes for slope in _slopes(graph.incoming[node], made)]
-    return Program(recorded.inputs, [*recorded.outputs, *slopes])
+    outputs = [made[node] for node in graph.nodes], slopes, [made[value] for value in extras]
+    return Program(recorded.inputs, [statement for statements in outputs for statement in statements])
 
 
 def _slopes(edges: Sequence[Edge], made: Mapping[Value, Statement]) -> list[Statement]:

@@ -1,0 +1,346 @@
+"""The live page in a real Chromium: what it shows, how it is operated, that it loads nothing."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinygrad_edu import Value, explore, worked_example
+from tinygrad_edu.nn import MLP
+
+pytestmark = pytest.mark.slow
+CHROMIUM = shutil.which("chromium")
+AXE = Path(__file__).parent.parent / "node_modules/axe-core/axe.min.js"
+if CHROMIUM is None:
+    pytest.skip("Chromium is not installed", allow_module_level=True)
+sync_api = pytest.importorskip("playwright.sync_api")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM)
+
+
+@pytest.fixture
+def open_page(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Return a function that opens a page; at the end no page may have complained or asked for anything."""
+    complaints: list[str] = []
+
+    def opened(content: str, address: str = "", **options: Any) -> Any:
+        path = tmp_path / f"page{len(complaints)}.html"
+        path.write_text(content, encoding="utf-8")
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request", lambda request: complaints.append(request.url) if "page" not in request.url else None
+        )
+        page.goto(path.as_uri() + address)
+        return page
+
+    yield opened
+    assert complaints == []
+
+
+def example_html(wrt: str = "w5", **options: Any) -> str:
+    example = worked_example()
+    example["E_total"].backward()
+    return explore(example["E_total"], example[wrt], **options).html
+
+
+def gradients(**numbers: float) -> tuple[float, dict[str, float]]:
+    """Return the error of the worked example at other numbers, and all gradients."""
+    example = worked_example()
+    for name, number in numbers.items():
+        example[name].data = number
+    example["E_total"].forward()
+    example["E_total"].backward()
+    return example["E_total"].data, {name: value.grad for name, value in example.items()}
+
+
+def spin(page: Any, name: str) -> Any:
+    return page.get_by_role("spinbutton", name=name, exact=True)
+
+
+def why(page: Any) -> str:
+    return str(page.locator(".why").inner_text())
+
+
+def mode(page: Any, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def test_a_changed_weight_changes_error_gradient_and_derivation(open_page: Any) -> None:
+    page = open_page(example_html())
+    assert "0.082167041" in why(page)
+    spin(page, "w5").fill("0,9")
+    spin(page, "w5").press("Enter")
+    error, gradient = gradients(w5=0.9)
+    assert f"{error:.9f}" in page.locator(".result").inner_text()
+    assert f"{gradient['w5']:.9f}" in why(page)
+    assert f"{gradient['w1']:.6g}" in page.locator(".leaf", has=spin(page, "w1")).inner_text()
+
+
+def test_arrows_step_and_escape_takes_back(open_page: Any) -> None:
+    page = open_page(example_html())
+    w5 = spin(page, "w5")
+    w5.focus()
+    w5.press("ArrowUp")
+    assert w5.input_value() == "0.41"
+    w5.press("Shift+ArrowDown")
+    assert w5.input_value() == "0.31"
+    assert w5.get_attribute("aria-valuenow") == "0.31"
+    w5.press("Escape")
+    assert w5.input_value() == "0.4"
+
+
+@pytest.mark.parametrize("text", ["", "-", "1e999", "NaN", "infinity", "0.9.1", "two"])
+def test_what_is_no_number_is_refused_and_the_old_one_stays(open_page: Any, text: str) -> None:
+    page = open_page(example_html())
+    w5 = spin(page, "w5")
+    w5.fill(text)
+    w5.press("Enter")
+    assert w5.get_attribute("aria-invalid") == "true"
+    assert "is not a finite number" in page.locator(".leaf [role=alert]").inner_text()
+    assert "0.082167041" in why(page)
+    w5.press("Escape")
+    assert w5.input_value() == "0.4"
+
+
+def test_the_handle_drags(open_page: Any) -> None:
+    page = open_page(example_html())
+    box = page.locator(".leaf", has=spin(page, "w5")).locator(".handle").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 20, y, steps=4)
+    page.mouse.up()
+    assert float(spin(page, "w5").input_value()) == pytest.approx(0.6)
+
+
+def test_a_click_on_a_node_explains_it_and_a_factor_lights_its_edge(open_page: Any) -> None:
+    page = open_page(example_html())
+    page.locator("svg [role=button][aria-label^='w1,']").click()
+    assert "0.000438568" in why(page)
+    assert "2 paths lead from w₁ to E_total" in why(page)
+    page.locator(".factors .factor").first.hover()
+    assert page.locator("svg .edge.active").count() >= 1
+    page.get_by_label("path 2").uncheck()
+    assert "0.000668396" in page.locator(".why .trouble").inner_text()
+
+
+def test_nodes_are_reached_by_keys(open_page: Any) -> None:
+    page = open_page(example_html())
+    assert page.locator("svg [tabindex='0']").count() == 1
+    page.locator("svg [tabindex='0']").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    assert "∂w₆" in why(page).replace("\n", "")
+
+
+def test_the_nudge_arrives_as_the_engine_says(open_page: Any) -> None:
+    page = open_page(example_html())
+    before, after = worked_example(), worked_example()
+    after["w5"].data = 0.41
+    after["E_total"].forward()
+    table = page.locator(".nudging table").inner_text()
+    for name in ("net_o1", "out_o1", "E_total"):
+        assert f"+{after[name].data - before[name].data:.3g}" in table
+
+
+def test_steps_end_with_all_gradients_and_keys_go_back(open_page: Any) -> None:
+    page = open_page(example_html(), "#mode=step&step=10")
+    words = page.locator(".step")
+    assert words.inner_text().startswith("The backward pass starts at E_total")
+    page.keyboard.press("ArrowLeft")
+    assert words.inner_text().startswith("Forward: E_total = ")
+    page.get_by_role("button", name="To the end").click()
+    assert page.locator(".transport output").inner_text() == "38 of 38"
+    _, gradient = gradients()
+    label = page.locator("svg [role=button][aria-label^='b2,']").get_attribute("aria-label")
+    assert f"{gradient['b2']:.6g}" in label
+
+
+def test_play_runs_to_the_end(open_page: Any) -> None:
+    page = open_page(example_html(), "#mode=step&step=36")
+    page.get_by_role("button", name="Play").click()
+    page.get_by_text("38 of 38").wait_for()
+    page.get_by_role("button", name="Play").wait_for()
+
+
+def test_descent_gives_the_numbers_of_the_text(open_page: Any) -> None:
+    page = open_page(example_html(), "#mode=descend")
+    page.get_by_role("button", name="1 step", exact=True).click()
+    assert "0.291027774" in page.locator(".result").inner_text()
+    assert "0.358916480" in page.locator(".controls table").inner_text()
+    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="10,000 steps").click()
+    assert "0.000035102" in page.locator(".result").inner_text()
+    page.get_by_role("button", name="Reset").click()
+    page.get_by_label("biases too").check()
+    page.get_by_role("button", name="1 step", exact=True).click()
+    assert "0.285750887" in page.locator(".result").inner_text()
+
+
+def test_a_rate_that_is_too_large_is_said(open_page: Any) -> None:
+    x = Value(1.0, "x")
+    page = open_page(explore(x.exp() * x).html, "#mode=descend")
+    page.get_by_label("Learning rate").fill("-1e6")
+    page.get_by_role("button", name="10 steps", exact=True).click()
+    assert "Try a smaller learning rate" in page.locator(".controls [role=alert]").inner_text()
+
+
+def test_the_quiz_names_the_mistake(open_page: Any) -> None:
+    page = open_page(example_html(), "#mode=quiz")
+    page.get_by_role("button", name="Two paths").click()
+    page.get_by_role("button", name="On", exact=True).click()
+    assert "0.000438568" not in why(page)
+    page.get_by_role("button", name="It rises").click()
+    assert "Right" in page.locator(".verdict").inner_text()
+    assert "0.000438568" in why(page)
+    page.get_by_role("button", name="On", exact=True).click()
+    page.get_by_label("Your answer").fill("0.000668")
+    page.get_by_role("button", name="Check").click()
+    assert "leaves out a path" in page.locator(".verdict").inner_text()
+
+
+def test_the_address_sets_and_keeps_the_state(open_page: Any) -> None:
+    page = open_page(example_html(), "#v.w5=0.9&select=w7&mode=change")
+    error, gradient = gradients(w5=0.9)
+    assert f"{error:.9f}" in page.locator(".result").inner_text()
+    assert f"{gradient['w7']:.9f}".replace("-", "−") in why(page)
+    spin(page, "i1").fill("0.07")
+    spin(page, "i1").press("Enter")
+    page.wait_for_url("**v.i1=0.07**")
+    assert "v.w5=0.9" in page.url
+
+
+@pytest.mark.parametrize(
+    "address", ["#v.w5=1e999&v.zzz=3&select=%E0%A4%A&mode=dance&step=-3&lang=xx", "#=&&%", "#v.#99=1"]
+)
+def test_an_address_of_nonsense_does_no_harm(open_page: Any, address: str) -> None:
+    assert "0.082167041" in why(open_page(example_html(), address))
+
+
+def test_chinese_throughout(open_page: Any) -> None:
+    page = open_page(example_html(lang="zh"))
+    assert page.locator("main").get_attribute("lang") == "zh"
+    for name in ("单步", "下降", "测验", "改变"):
+        mode(page, name)
+        text = page.locator(".controls").inner_text() + why(page)
+        assert not [
+            word
+            for word in ("the", "weight", "gradient", "path", "undefined")
+            if word in text.lower().split()
+        ]
+    mode(page, "English")
+    assert "Weights" in page.locator(".controls").inner_text()
+
+
+def test_a_number_outside_the_domain_is_said_and_the_page_comes_back(open_page: Any) -> None:
+    x = Value(0.5, "x")
+    y = x.log() * 2
+    y.label = "y"
+    page = open_page(explore(y).html)
+    spin(page, "x").fill("-1")
+    spin(page, "x").press("Enter")
+    assert "has no value" in page.locator(".why [role=alert]").inner_text()
+    assert "log(−1)" in why(page)
+    spin(page, "x").fill("2")
+    spin(page, "x").press("Enter")
+    assert "∂x" in why(page).replace("\n", "")
+
+
+HOSTILE = ["</script><img src=x onerror=alert(1)>", "x" * 10_000, "step", "", "__proto__", "a&b=c#%"]
+
+
+@pytest.mark.parametrize("label", HOSTILE)
+def test_hostile_names_are_names(open_page: Any, label: str) -> None:
+    w, x = Value(0.5, label), Value(2.0, "x")
+    y = (w * x).tanh()
+    page = open_page(explore(y, w).html)
+    assert page.locator("img").count() == 0
+    field = page.get_by_role("spinbutton").first
+    field.focus()
+    field.press("ArrowUp")
+    assert field.input_value() == "0.51"
+    for name in ("Step", "Descend", "Quiz"):
+        mode(page, name)
+    page.wait_for_url("**mode=quiz**")
+
+
+def test_without_scripts_the_picture_and_the_derivation_stand(open_page: Any) -> None:
+    page = open_page(example_html(), java_script_enabled=False)
+    assert page.locator("svg").is_visible()
+    assert page.locator(".why math").first.is_visible()
+    assert "scripts" in page.locator(".controls").inner_text()
+
+
+@pytest.mark.parametrize("width", [360, 830, 1280])
+def test_the_page_never_scrolls_sideways(open_page: Any, width: int) -> None:
+    page = open_page(example_html("w1"), viewport={"width": width, "height": 700})
+    for name in ("Step", "Descend", "Quiz", "Change"):
+        mode(page, name)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("svg").first.bounding_box()["width"] >= 830
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is installed by npm")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(open_page: Any, scheme: str) -> None:
+    page = open_page(example_html("w1"), color_scheme=scheme)
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    for name in ("Change", "Step", "Descend", "Quiz"):
+        mode(page, name)
+        found = page.evaluate("axe.run().then(({violations}) => violations)")
+        serious = [
+            (violation["id"], node["html"][:200], node["failureSummary"])
+            for violation in found
+            if violation["impact"] in ("serious", "critical")
+            for node in violation["nodes"]
+        ]
+        assert not serious, name
+
+
+def test_in_a_closed_frame_the_page_is_live(open_page: Any) -> None:
+    example = worked_example()
+    example["E_total"].backward()
+    frame_html = explore(example["E_total"], example["w5"])._repr_mimebundle_()["text/html"]
+    page = open_page(f"<!DOCTYPE html><title>notebook</title>{frame_html}")
+    inner = page.frame_locator("iframe")
+    field = inner.get_by_role("spinbutton", name="w5", exact=True)
+    field.focus()
+    field.press("ArrowUp")
+    assert field.input_value() == "0.41"
+
+
+def test_a_network_and_a_large_graph_open(open_page: Any) -> None:
+    model = MLP(3, [4, 2])
+    outputs = model([0.5, -1.0, 2.0])
+    loss = sum((output - 1.0) ** 2 for output in outputs)
+    loss.label = "E"
+    page = open_page(explore(loss).html)
+    assert page.get_by_role("spinbutton").count() == len(model.parameters()) + 3
+    leaves = [Value(i / 100, f"x{i}") for i in range(90)]
+    total = leaves[0]
+    for leaf in leaves[1:]:
+        total = (total + leaf).tanh()
+    page = open_page(explore(total).html)
+    spin(page, "x89").fill("0.5")
+    spin(page, "x89").press("Enter")
+    leaves[89].data = 0.5
+    total.forward()
+    assert f"{total.data:.9f}" in page.locator(".result").inner_text()
+
+
+def test_a_label_is_text_in_the_title(open_page: Any) -> None:
+    x = Value(1.0, "x")
+    y = x.exp()
+    y.label = "<b>y</b>"
+    page = open_page(explore(y, x).html)
+    assert page.title() == "The graph of <b>y</b>, live"
+    assert page.locator("h1").inner_text() == page.title()
