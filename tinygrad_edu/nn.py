@@ -21,12 +21,13 @@ from tinygrad_edu._common.checks import whole
 from tinygrad_edu._common.files import read_json
 from tinygrad_edu._common.names import look_up
 from tinygrad_edu._module import Module
+from tinygrad_edu._torch import LayerNumbers, layer_numbers, sequential
 from tinygrad_edu.engine.op import TABLE, Op
 from tinygrad_edu.engine.rules import dot
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.see.place import Place
 
-__all__ = ["INITIALISERS", "MLP", "Layer", "Module", "Neuron", "activations", "load_mlp"]
+__all__ = ["INITIALISERS", "MLP", "Layer", "Module", "Neuron", "activations", "from_torch", "load_mlp"]
 
 Bias = Literal["neuron", "shared"] | None
 Seed = int | random.Random | None
@@ -300,6 +301,29 @@ class MLP(Module):
             "bias": self.layers[0].bias,
         }
 
+    def to_torch(self) -> Any:
+        """Return the same network in PyTorch: an ``nn.Sequential`` with these weights, in float64.
+
+        A bias that a layer shares becomes one for each neuron, all of the same number.
+
+        Raises:
+            ImportError: if PyTorch is not installed.
+            ValueError: if PyTorch has no module for an activation.
+
+        >>> MLP(2, [3, 1], "tanh").to_torch()  # doctest: +SKIP
+        Sequential(
+          (0): Linear(in_features=2, out_features=3, bias=True)
+          (1): Tanh()
+          (2): Linear(in_features=3, out_features=1, bias=True)
+        )
+        """
+        layers = []
+        for layer in self.layers:
+            weights = [[w.data for w in neuron.w] for neuron in layer.neurons]
+            biases = [neuron.b.data for neuron in layer.neurons if neuron.b is not None]
+            layers.append(LayerNumbers(weights, biases or None, layer.activation))
+        return sequential(layers)
+
     def summary(self) -> str:
         """Return a table of the layers and their parameters.
 
@@ -316,6 +340,39 @@ class MLP(Module):
             rows.append((f"layers.{place}", inputs, neurons, layer.activation, len(layer.parameters())))
         rows.append(("total", "", "", "", len(self.parameters())))
         return "\n".join("{:8}  {:>6}  {:>7}  {:>10}  {:>10}".format(*row) for row in rows)
+
+
+def from_torch(module: Any) -> MLP:
+    """Return the network of a module of PyTorch, with the same weights.
+
+    Args:
+        module: a ``Linear``, or a ``Sequential`` of Linear layers, each followed by one activation or none.
+            If only some of them have biases, those of the others are 0.
+
+    Raises:
+        ImportError: if PyTorch is not installed.
+        TypeError: if it is no module of PyTorch.
+        ValueError: if it contains something else, or has sizes that do not fit.
+
+    >>> from_torch(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh()))  # doctest: +SKIP
+    MLP(2, [3], activation=['tanh'])
+    """
+    layers = layer_numbers(module)
+    sizes = [len(layer.weights) for layer in layers]
+    for before, layer in zip(sizes, layers[1:], strict=False):
+        inputs = len(layer.weights[0])
+        if inputs != before:
+            raise ValueError(f"a layer of {before} neurons is followed by one of {inputs} inputs")
+    bias: Bias = None if all(layer.biases is None for layer in layers) else "neuron"
+    names = [layer.activation for layer in layers]
+    model = MLP(len(layers[0].weights[0]), sizes, names, bias=bias, seed=0)
+    for made, (weights, biases, _) in zip(model.layers, layers, strict=True):
+        for place, (neuron, row) in enumerate(zip(made.neurons, weights, strict=True)):
+            for w, number in zip(neuron.w, row, strict=True):
+                w.data = number
+            if neuron.b is not None:
+                neuron.b.data = biases[place] if biases else 0.0
+    return model
 
 
 def load_mlp(path: str | os.PathLike[str]) -> MLP:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -433,11 +433,16 @@ class Function:
         self._verify(run, "the machine code", arguments, self._outputs_and_jacobian)
         return machine
 
-    def lifted(self) -> "Lifted":
+    def lifted(self, batched: Iterable[int | str] = ()) -> "Lifted":
         """Return the outputs as a program of arrays: the formulas of a textbook for a network of Values.
+
+        Args:
+            batched: the arguments of which there is one for each example, by position or name: the program
+                computes many examples at once. The other arguments are shared by all.
 
         Raises:
             ImportError: if NumPy is not installed.
+            ValueError: if there is no such argument.
             BranchError: if Values were compared while the function was recorded.
             RuntimeError: if it differs from the engine.
 
@@ -456,7 +461,16 @@ class Function:
             raise BranchError(
                 f"a function that compares Values ({sign}) is not lifted: keep both branches with where(…)"
             )
-        lifted = Lifted(self.program, groups=[len(self.program.outputs)])
+        wanted, given, first = {*batched}, [], 0
+        pairs = zip(self._arguments.names, self._arguments.arrangements, strict=True)
+        for place, (name, arrangement) in enumerate(pairs):
+            inputs = self.program.inputs[first : (first := first + size(arrangement))]
+            if not wanted.isdisjoint((place, name)):
+                given += inputs
+                wanted -= {place, name}
+        for other in wanted:
+            raise ValueError(f"there is no argument {other!r} of {', '.join(self._arguments.names)}")
+        lifted = Lifted(self.program, given, [len(self.program.outputs)])
 
         def run(*row: float) -> list[float]:
             numbers: list[float] = lifted(*lifted.arrays(row))[0].ravel().tolist()

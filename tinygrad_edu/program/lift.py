@@ -204,10 +204,13 @@ class Lifted:
         return f"```python\n{self}\n```"
 
     @property
-    def _arguments(self) -> list[str]:
-        """The names of the arguments of generated functions."""
-        batched = any(leaf.batched for leaf in self.leaves)
-        return [*["n"] * batched, *[self.names[leaf] for leaf in self.leaves]]
+    def arguments(self) -> list[str]:
+        """The names of ``leaves``."""
+        return [self.names[leaf] for leaf in self.leaves]
+
+    @property
+    def _is_batched(self) -> bool:
+        return any(leaf.batched for leaf in self.leaves)
 
     def source(self, language: str = "numpy") -> str:
         """Return a module with the function that computes the outputs.
@@ -226,7 +229,8 @@ class Lifted:
         new: dict[Any, Array] = {}
         outputs = expanded(self.outputs, table.said, new)
         names = {new.get(made, made): name for made, name in self.names.items()}
-        return source(self._arguments, Text(outputs, names, table, batched="n" in self._arguments))
+        arguments = ["n"] * self._is_batched + self.arguments
+        return source(arguments, Text(outputs, names, table, self._is_batched))
 
     def arrays(self, numbers: Any) -> list[Any]:
         """Return the arrays of ``leaves``, filled with numbers for the program's inputs.
@@ -283,7 +287,7 @@ class Lifted:
 
     def _called(self, function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
         if len(arrays) != len(self.leaves):
-            names = ", ".join(self.names[leaf] for leaf in self.leaves)
+            names = ", ".join(self.arguments)
             raise TypeError(f"the lifted program takes {len(self.leaves)} arrays, {names}, not {len(arrays)}")
         pairs = zip(self.leaves, arrays, strict=True)
         examples = next((len(array) for leaf, array in pairs if leaf.batched), 1)
