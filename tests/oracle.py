@@ -213,7 +213,7 @@ def _numerical(op: Op, count: int, places: Sequence[int]) -> Callable[..., Any]:
     orders = tuple(places.count(place) for place in range(count))
 
     def value(*args: Any) -> Any:
-        return _mpf(op.value(*map(Exact, args)))
+        return Exact._record(op, [*map(Exact, args)]).number
 
     return lambda *args: mpmath.diff(value, args, orders) if places else value(*args)
 

@@ -35,9 +35,9 @@ every_operation = pytest.mark.parametrize("op", OPERATIONS, ids=name_of)
 # --- Every digit ---
 
 MAGNITUDES = [
-    5e-324, 1e-310, 1e-308, 1e-300, 1e-200, 1e-160, 1e-155, 1e-100, 1e-20, 1e-10, 1e-5, 0.01, 0.3, 0.5, 1 - 2**-53,
-    1.0, 1 + 2**-52, 1.5, 2.0, 3.0, 7.3, 10.0, 20.77, 27.2, 38.0, 50.0, 100.0, 300.0, 700.0, 709.0, 745.0, 1e5, 1e10,
-    1e16, 1e100, 1e155, 1e160, 1e200, 1e300, 1e308, 1.7976931348623157e308,
+    5e-324, 1e-310, 1e-308, 1e-300, 1e-200, 1e-160, 1e-155, 1e-100, 1e-20, 1e-10, 1e-5, 0.01, 0.3, 0.5,
+    1 - 2**-53, 1.0, 1 + 2**-52, 1.5, 2.0, 3.0, 7.3, 10.0, 20.77, 27.2, 38.0, 50.0, 100.0, 300.0, 700.0,
+    709.0, 745.0, 1e5, 1e10, 1e16, 1e100, 1e155, 1e160, 1e200, 1e300, 1e308, 1.7976931348623157e308,
 ]  # fmt: skip
 NUMBERS = [0.0, *MAGNITUDES, *(-x for x in MAGNITUDES)]
 
@@ -101,10 +101,10 @@ ROOTS: dict[tuple[str, int | None], Callable[..., float]] = {
     ("mish", 0): lambda x: rules.tanh(rules.softplus(x)) if abs(x) < 2 else 0.0,
     ("sum", None): lambda *xs: sum(map(abs, xs)),
     ("mean", None): lambda *xs: sum(map(abs, xs)) / len(xs),
-    ("dot", None): lambda *xs: sum(abs(x * y) for x, y in zip(xs[: len(xs) // 2], xs[len(xs) // 2 :], strict=True)),
+    ("dot", None): lambda *xs: sum(abs(x * y) for x, y in zip(xs, xs[len(xs) // 2 :], strict=False)),
     ("logsumexp", None): lambda *xs: abs(max(xs)) if abs(max(xs)) < 2 * math.log(len(xs) + 1) else 0.0,
 }  # fmt: skip
-"""The largest term of a sum that has a root: next to it the sum keeps the digits of that term, not its own."""
+"""The largest term of a sum that has a root: near it the sum keeps the digits of that term, not its own."""
 
 
 def allowed(op: Op, place: int | None, row: tuple[float, ...], wanted: float) -> float:
@@ -145,7 +145,12 @@ def check(op: Op, row: tuple[float, ...]) -> None:
         if math.isinf(wanted):
             assert got == wanted or math.isnan(got), (row, place)
         elif not math.isnan(wanted):
-            assert abs(exact(got) - exact(wanted)) <= allowed(op, place, row, wanted), (row, place, got, wanted)
+            assert abs(exact(got) - exact(wanted)) <= allowed(op, place, row, wanted), (
+                row,
+                place,
+                got,
+                wanted,
+            )
 
 
 @cache
@@ -160,6 +165,11 @@ def truth(op: Op, row: tuple[float, ...], *places: int) -> float:
         return math.nan if mpmath.im(number) else float(mpmath.re(number))
     except ZeroDivisionError:
         return math.nan
+
+
+def check_samples(op: Op) -> None:
+    for row in samples(op):
+        check(op, row)
 
 
 @every_operation
@@ -199,20 +209,15 @@ def breakages() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("op", "place", "factor"), list(breakages()))
-def test_a_broken_rule_is_caught(
-    op: Op, place: int, factor: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_rule_is_caught(op: Op, place: int, factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
     slopes = op.slopes
 
     def broken(z: Any, *args: Any) -> tuple[Any, ...]:
-        return tuple(
-            s if i != place else s * factor if s else 1e-3 for i, s in enumerate(slopes(z, *args))
-        )
+        return tuple(s if i != place else s * factor if s else 1e-3 for i, s in enumerate(slopes(z, *args)))
 
     monkeypatch.setattr(op, "slopes", broken)
     with pytest.raises(AssertionError):
-        for row in samples(op):
-            check(op, row)
+        check_samples(op)
 
 
 @every_operation
@@ -388,7 +393,9 @@ def test_empty_lists() -> None:
             op([])
 
 
-@pytest.mark.parametrize(("n", "order", "expected"), [(1.5, 1, 0.0), (2.5, 1, 0.0), (2.5, 2, 0.0), (3, 3, 6.0)])
+@pytest.mark.parametrize(
+    ("n", "order", "expected"), [(1.5, 1, 0.0), (2.5, 1, 0.0), (2.5, 2, 0.0), (3, 3, 6.0)]
+)
 def test_powers_of_zero_have_all_derivatives_that_exist(n: float, order: int, expected: float) -> None:
     x = Value(0.0)
     result = x**n
@@ -427,7 +434,7 @@ LIMITS = {
     "gelu": ((math.inf, 1.0), (0.0, 0.0)),
     "silu": ((math.inf, 1.0), (0.0, 0.0)),
     "mish": ((math.inf, 1.0), (0.0, 0.0)),
-    "selu": ((math.inf, float(1.0507009873554805)), (-1.7580993408473766, 0.0)),
+    "selu": ((math.inf, 1.0507009873554805), (-1.7580993408473766, 0.0)),
     "relu": ((math.inf, 1.0), (0.0, 0.0)),
     "relu6": ((6.0, 0.0), (0.0, 0.0)),
     "atan": ((math.pi / 2, 0.0), (-math.pi / 2, 0.0)),

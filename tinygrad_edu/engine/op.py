@@ -94,16 +94,21 @@ class Op(Operation):
         op: Op = self
         if len(args) != self._plain or parameters:
             op, args = self._prepared(args, parameters)
+        floats = True
         for arg in args:
-            if type(arg) is not float and hasattr(type(arg), "_record"):
-                return arg._record(op, args)
+            if type(arg) is not float:
+                if hasattr(type(arg), "_record"):
+                    return arg._record(op, args)
+                floats = False
+        if not floats:
+            args = tuple(map(as_float, args))
         try:
             z = op.value(*args)
             if type(z) is float and math.isfinite(z):
                 return z
-        except (ArithmeticError, ValueError, TypeError):
+        except (ArithmeticError, ValueError):
             pass  # what is unusual is computed again, with care
-        return limits.value(op, [as_float(arg) for arg in args])
+        return limits.value(op, args)
 
     def _prepared(self, args: tuple[Any, ...], named: dict[str, Any]) -> "tuple[Op, tuple[Any, ...]]":
         """Return the operation with its parameters, and its arguments in a row."""
