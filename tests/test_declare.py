@@ -49,7 +49,7 @@ def test_it_is_explained_and_drawn_and_pickled() -> None:
     y = x.coversin()
     y.label = "y"
     assert "∂y/∂x = −cos(x)" in str(explain(y, x))
-    assert "coversin" in draw(y).dot
+    assert "coversin" in draw(y).source
     copy, leaf = pickle.loads(pickle.dumps((y, x)))
     copy.backward()
     assert leaf.grad == -math.cos(0.3)
