@@ -91,6 +91,8 @@ static uint64_t tick, last_assignment;
 INLINE bool is_value(PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);
+    if (type == &PyFloat_Type || type == &PyLong_Type) /* the most frequent others */
+        return false;
     return type == value_type || PyType_IsSubtype(type, value_type);
 }
 
@@ -100,11 +102,58 @@ INLINE void number_as_new(Value *v)
     v->serial = tick << 2 | (v->serial & CONSTANT);
 }
 
+/* The memory of freed Values is kept for the next of the same size: a training step makes again what the last
+ * one freed. They are linked through `stamp`. */
+#ifndef KEPT_AT_MOST
+#define KEPT_AT_MOST (8 << 20)
+#endif
+enum { SHELVES = 256 };
+static struct {
+    Py_ssize_t count;
+    Value *first;
+} shelves[SHELVES];
+static size_t kept;
+
+INLINE void link_to(Value *v, Value *next)
+{
+    memcpy(&v->stamp, &next, sizeof next);
+}
+
+INLINE Value *linked(const Value *v)
+{
+    Value *next;
+    memcpy(&next, &v->stamp, sizeof next);
+    return next;
+}
+
+INLINE size_t size_of(Py_ssize_t count)
+{
+    return sizeof(Value) + count * sizeof(Edge);
+}
+
+INLINE void free_memory(Value *v)
+{
+    Py_ssize_t count = COUNT(v);
+    size_t shelf = (size_t)count % SHELVES, size = size_of(count);
+    if (kept + size > KEPT_AT_MOST || (shelves[shelf].first != NULL && shelves[shelf].count != count)) {
+        PyObject_Free(v);
+        return;
+    }
+    link_to(v, shelves[shelf].first);
+    shelves[shelf].first = v;
+    shelves[shelf].count = count;
+    kept += size;
+}
+
 /* A Value whose number, operation and edges are to be set. */
 INLINE Value *allocate(Py_ssize_t count)
 {
-    Value *v = PyObject_Malloc(sizeof(Value) + count * sizeof(Edge));
-    if (v == NULL) {
+    size_t shelf = (size_t)count % SHELVES, size = size_of(count);
+    Value *v = shelves[shelf].first;
+    if (v != NULL && shelves[shelf].count == count) {
+        shelves[shelf].first = linked(v);
+        kept -= size;
+    } else if ((v = PyObject_Malloc(size)) == NULL) {
         PyErr_NoMemory();
         return NULL;
     }
@@ -135,14 +184,14 @@ static void value_dealloc(PyObject *self)
     Value *v = (Value *)self;
     if (v->weak_references != NULL)
         PyObject_ClearWeakRefs(self);
-    memcpy(&v->stamp, &to_free, sizeof to_free);
+    link_to(v, to_free);
     to_free = v;
     if (freeing)
         return;
     freeing = true;
     while (to_free != NULL) {
         v = to_free;
-        memcpy(&to_free, &v->stamp, sizeof to_free);
+        to_free = linked(v);
         for (Py_ssize_t i = 0; i < COUNT(v); i++)
             Py_XDECREF((PyObject *)v->edge[i].arg);
         Py_XDECREF(v->op);
@@ -150,7 +199,7 @@ static void value_dealloc(PyObject *self)
         Py_XDECREF(v->attributes);
         PyTypeObject *type = Py_TYPE((PyObject *)v);
         if (type == value_type)
-            PyObject_Free(v);
+            free_memory(v);
         else
             ((freefunc)PyType_GetSlot(type, Py_tp_free))(v);
         Py_DECREF((PyObject *)type);
@@ -201,7 +250,7 @@ INLINE Value *argument(PyObject *operand)
 /* Whether an operand is an array, which applies an operator to each of its items itself. */
 static bool broadcasts(PyObject *operand)
 {
-    if (is_value(operand) || PyFloat_Check(operand) || PyLong_Check(operand))
+    if (PyFloat_Check(operand) || PyLong_Check(operand) || is_value(operand))
         return false;
     PyObject *dimensions = PyObject_GetAttrString(operand, "ndim");
     int answer = dimensions == NULL ? 0 : PyObject_IsTrue(dimensions);
@@ -827,7 +876,7 @@ static PyObject *expect_current(PyObject *self, PyObject *order)
 
 /* --- The two passes --- */
 
-/* Add to the gradients of the arguments; return whether all went well, so far. */
+/* Compute all gradients; return false if one is not finite or there is no memory, and then they are to be undone. */
 static bool sweep(Scratch *scratch)
 {
     Visits *leaves = &scratch->leaves;
@@ -846,9 +895,10 @@ static bool sweep(Scratch *scratch)
         }
     }
     for (Py_ssize_t i = 0; enough && i < leaves->count; i++) {
-        Visit *leaf = &leaves->items[i];
-        finite &= isfinite(leaf->value->grad);
-        leaf->value->grad += leaf->grad;
+        Value *leaf = leaves->items[i].value;
+        finite &= isfinite(leaf->grad);
+        leaf->grad += leaves->items[i].grad;
+        leaf->serial &= ~(uint64_t)MARKED;
     }
     return enough && finite;
 }
@@ -894,7 +944,6 @@ static PyObject *value_backward(PyObject *self, PyObject *unused)
         done = sweep(&scratch);
     }
     if (done) {
-        remove_marks(&scratch.leaves);
         remove_marks(&scratch.found);
     } else {
         undo(&scratch.leaves);
