@@ -50,7 +50,7 @@ def as_float(number: SupportsFloat) -> float:
     if type(number) is float:
         return number
     try:
-        if isinstance(number, float | int | Real) or _is_decimal(number):
+        if type(number) is int or isinstance(number, float | Real) or _is_decimal(number):
             return float(number)
         if getattr(number, "ndim", 1) == 0 and hasattr(number, "item"):  # of NumPy, PyTorch, JAX
             return as_float(number.item())

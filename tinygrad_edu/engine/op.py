@@ -1,8 +1,8 @@
 """What an operation is: a name, its value, and one local derivative per argument."""
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from itertools import chain
+from math import isfinite
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -65,21 +65,34 @@ class Op(Operation):
             self.slopes = lambda z, *args: slopes(z, *args, **given)
         self._plain = -1 if over_lists or (self.takes and not given) else arity
         if self.takes and not given:
-            self._members: WeakValueDictionary[tuple[Any, ...], Op] = WeakValueDictionary()
+            self._recent: dict[tuple[Any, ...], Op] = {}
+        self._members: WeakValueDictionary[tuple[Any, ...], Op] = WeakValueDictionary()
 
-    def lists(self, row: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    def lists(self, row: Sequence[Any]) -> list[Sequence[Any]]:
         """Return the arguments of an operation over lists, which a Value keeps in one row, as its lists."""
         return _lists(row, self.arity)
 
     def of(self, *parameters: float) -> "Op":
         """Return the operation with these parameters, the same object while one of it lives."""
+        member = self._known(parameters)
+        if member is not None:
+            return member
         numbers = [as_float(number) + 0.0 for number in parameters]  # -0.0 becomes 0.0
         key = tuple([number if number == number else "nan" for number in numbers])
         member = self._members.get(key)
         if member is None:
             given = dict(zip(self.takes, numbers, strict=True))
             member = self._members[key] = Op(self.name, *self.written, self.over_lists, self.selects, given)
+        if len(self._recent) == 64:
+            self._recent.clear()
+        self._recent[key] = member
         return member
+
+    def _known(self, parameters: tuple[Any, ...]) -> "Op | None":
+        try:
+            return self._recent.get(parameters)
+        except TypeError:  # it cannot be hashed, so it is no number
+            return None
 
     def __call__(self, *args: Any, **parameters: Any) -> Any:
         """Apply the operation to numbers (giving a float) or to Values (giving a Value).
@@ -104,7 +117,7 @@ class Op(Operation):
             args = tuple(map(as_float, args))
         try:
             z = op.value(*args)
-            if type(z) is float and math.isfinite(z):
+            if type(z) is float and isfinite(z):
                 return z
         except (ArithmeticError, ValueError):
             pass  # what is unusual is computed again, with care
@@ -120,6 +133,9 @@ class Op(Operation):
         return op, self._row(args) if self.over_lists else args
 
     def _with_parameters(self, args: tuple[Any, ...], named: dict[str, Any]) -> "tuple[Op, tuple[Any, ...]]":
+        known = None if named else self._known(args[self.arity :])
+        if known is not None:
+            return known, args[: self.arity]
         parameters = self.defaults | dict(zip(self.takes, args[self.arity :], strict=False)) | named
         if {*parameters} != {*self.takes} or not self.arity <= len(args) <= self.arity + len(self.takes):
             raise self._mistake(args, named)
@@ -131,13 +147,15 @@ class Op(Operation):
 
     def _row(self, lists: tuple[Any, ...]) -> tuple[Any, ...]:
         for arg in lists:
-            if not isinstance(arg, Iterable):
+            if not hasattr(arg, "__iter__"):
                 raise TypeError(f"{self.name} takes {self.described()}, not a {type(arg).__name__}")
-        rows = [tuple(arg) for arg in lists]
-        if len({*map(len, rows)}) > 1:
-            lengths = " and ".join(str(len(row)) for row in rows)
-            raise ValueError(f"{self.name} needs lists of one length, not {lengths}")
-        return tuple(chain(*rows))
+        first, *others = rows = [tuple(arg) for arg in lists]
+        for other in others:
+            if len(other) != len(rows[0]):
+                lengths = " and ".join(str(len(row)) for row in rows)
+                raise ValueError(f"{self.name} needs lists of one length, not {lengths}")
+            first += other
+        return first
 
     def described(self) -> str:
         """Return how many arguments the operation takes, and which parameters, for an error message."""
@@ -155,9 +173,15 @@ class Op(Operation):
             DomainError: where the operation has no value.
         """
         try:
-            z = self.value(*numbers)
-            slopes = self.slopes(z, *numbers)
-            if type(z) is float and math.isfinite(z + math.fsum(slopes)):
+            if self.over_lists:
+                value, derivatives = self.written
+                lists = _lists(numbers, self.arity)
+                z = value(*lists, **self.parameters)
+                slopes = tuple(chain(*derivatives(z, *lists, **self.parameters)))
+            else:
+                z = self.value(*numbers)
+                slopes = self.slopes(z, *numbers)
+            if type(z) is float and isfinite(z + sum(slopes)):
                 return z, slopes
         except (ArithmeticError, ValueError):
             pass
@@ -172,7 +196,9 @@ class Op(Operation):
         return f"<operation {self.name}>"
 
 
-def _lists(row: tuple[Any, ...], count: int) -> list[tuple[Any, ...]]:
+def _lists(row: Sequence[Any], count: int) -> list[Sequence[Any]]:
+    if count == 1:
+        return [row]
     length = len(row) // count
     return [row[i * length : (i + 1) * length] for i in range(count)]
 

@@ -1,6 +1,7 @@
 """``Value``: a number that remembers how it was computed, and the backward pass over what it remembers."""
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import count
 from math import copysign, isfinite, nan
 from operator import attrgetter
@@ -8,11 +9,73 @@ from typing import Any, SupportsFloat
 
 from tinygrad_edu.engine import limits, rules
 from tinygrad_edu.engine.common import Common
-from tinygrad_edu.engine.errors import as_float, as_text, stale_error
+from tinygrad_edu.engine.errors import as_float, as_text, expect_values, stale_error
 from tinygrad_edu.engine.lecture import Closure
 from tinygrad_edu.engine.op import TABLE, Op
 
 _tick = count(1).__next__  # numbers the Values as they are made; assignments take a number too
+
+
+def _unary(op: Op) -> Any:
+    """Return the function that records an operation of one argument."""
+    value, slopes = op.value, op.slopes
+
+    def record(x: "Value") -> "Value":
+        try:
+            z = value(x._data)
+            derivatives = slopes(z, x._data)
+            if type(z) is not float or not isfinite(z + derivatives[0]):
+                raise ValueError
+        except (ArithmeticError, ValueError):
+            z, derivatives = op.compute([x._data], (x,))  # returns or raises, with the whole policy
+        return _node(op, (x,), z, derivatives)
+
+    return _named(record, op)
+
+
+def _operator(op: Op) -> Any:
+    """Return the two functions behind an operator, as ``__add__`` and ``__radd__`` are behind ``+``."""
+    value, slopes = op.value, op.slopes
+
+    def record(x: "Value", y: Any) -> Any:
+        if type(y) is not Value:
+            if _broadcasts(y):
+                return NotImplemented
+            y = _argument(y)
+        try:
+            z = value(x._data, y._data)
+            derivatives = slopes(z, x._data, y._data)
+            if type(z) is not float or not isfinite(z + derivatives[0] + derivatives[1]):
+                raise ValueError
+        except (ArithmeticError, ValueError):
+            z, derivatives = op.compute([x._data, y._data], (x, y))
+        return _node(op, (x, y), z, derivatives)
+
+    def reflected(y: "Value", x: Any) -> Any:
+        return NotImplemented if _broadcasts(x) else record(_argument(x), y)
+
+    return _named(record, op), _named(reflected, op)
+
+
+def _method(op: Op) -> Any:
+    """Return any operation as a method."""
+
+    def method(self: "Value", *args: Any, **parameters: Any) -> "Value":
+        made: "Value" = op(self, *args, **parameters)
+        return made
+
+    return _named(method, op)
+
+
+def _named(method: Any, op: Op) -> Any:
+    method.__name__, method.__qualname__ = op.name, f"Value.{op.name}"
+    method.__doc__ = f"Return {op.name} of this Value: the operation {op.name} of the table."
+    return method
+
+
+@lru_cache(maxsize=64)
+def _to_the_power_of(exponent: float) -> Any:
+    return _unary(rules.power.of(exponent))
 
 
 class Value(Common):
@@ -49,8 +112,8 @@ class Value(Common):
     """
 
     __slots__ = (
-        "__dict__", "__weakref__", "_args", "_data", "_label", "_maker", "_serial", "_slopes", "_stamp", "grad",
-        "group", "is_constant",
+        "__dict__", "__weakref__", "_args", "_data", "_grad", "_is_constant", "_label", "_maker", "_serial",
+        "_slopes", "_stamp", "group",
     )  # fmt: skip
 
     _last_assignment = 0
@@ -59,24 +122,34 @@ class Value(Common):
     def __init__(
         self, data: SupportsFloat, children: "Iterable[Value] | str | None" = (), op: str = "", label: str | None = ""
     ) -> None:
-        args: tuple[Value, ...] = ()
+        self._data = data if type(data) is float else as_float(data)
+        self._maker: Op | None = None
+        self._args: tuple[Value, ...] = ()
+        self._slopes: tuple[float, ...] = ()
+        self._label = ""
+        self._grad = 0.0
+        self.group: Any = None
+        self._is_constant = False
         if isinstance(children, str):
             label = children
         elif children:
-            args = tuple(children)
-        self._data = as_float(data)
-        self._maker: Op | None = Closure(op or "custom", len(args)) if args else None
-        self._args = args
-        self._slopes: tuple[float, ...] = (nan,) * len(args)  # until _backward is assigned
-        self._label = as_text(label)
+            self._depend_on(tuple(children), op)
+        if label != "":
+            self.label = label
         self._serial = self._stamp = _tick()
-        self.grad = 0.0
-        self.group: Any = None
-        self.is_constant = False
+
+    def _depend_on(self, children: "tuple[Value, ...]", op: str) -> None:
+        if type(self) is not Value:
+            raise TypeError("only Value itself takes children, not a class derived from it")
+        expect_values("the children of a Value are", *children)
+        self._args = children
+        self._maker = Closure(op or "custom", len(children))
+        self._slopes = (nan,) * len(children)  # until _backward is assigned
 
     op = property(attrgetter("_maker"), doc="The operation that made this Value, None for a leaf.")
     args = property(attrgetter("_args"), doc="The Values that it was made from, in order.")
     slopes = property(attrgetter("_slopes"), doc="The local derivative along each of ``args``.")
+    is_constant = property(attrgetter("_is_constant"), doc="Whether it is a plain number of an expression.")
 
     @property
     def data(self) -> float:
@@ -91,6 +164,15 @@ class Value(Common):
             self._stamp = Value._last_assignment = _tick()
 
     @property
+    def grad(self) -> float:
+        """The derivative of the root of the last ``backward()`` with respect to this Value."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, number: SupportsFloat) -> None:
+        self._grad = as_float(number)
+
+    @property
     def label(self) -> str:
         """The name that pictures and explanations use, "" for none."""
         return self._label
@@ -102,51 +184,29 @@ class Value(Common):
     # --- Making Values ---
 
     @staticmethod
-    def _record(op: Op, args: Iterable[Any]) -> "Value":
+    def _record(op: Op, args: tuple[Any, ...]) -> "Value":
         """Return the Value that an operation makes of Values and numbers."""
-        args = tuple([arg if isinstance(arg, Value) else _constant(arg) for arg in args])
+        if {*map(type, args)} != {Value}:
+            args = tuple(map(_argument, args))
         return _node(op, args, *op.compute([arg._data for arg in args], args))
 
-    def __add__(self, other: Any) -> "Value":
-        return _binary(rules.add, self, other)
-
-    def __radd__(self, other: Any) -> "Value":
-        return _binary(rules.add, other, self)
-
-    def __sub__(self, other: Any) -> "Value":
-        return _binary(rules.sub, self, other)
-
-    def __rsub__(self, other: Any) -> "Value":
-        return _binary(rules.sub, other, self)
-
-    def __mul__(self, other: Any) -> "Value":
-        return _binary(rules.mul, self, other)
-
-    def __rmul__(self, other: Any) -> "Value":
-        return _binary(rules.mul, other, self)
-
-    def __truediv__(self, other: Any) -> "Value":
-        return _binary(rules.div, self, other)
-
-    def __rtruediv__(self, other: Any) -> "Value":
-        return _binary(rules.div, other, self)
+    __add__, __radd__ = _operator(rules.add)
+    __sub__, __rsub__ = _operator(rules.sub)
+    __mul__, __rmul__ = _operator(rules.mul)
+    __truediv__, __rtruediv__ = _operator(rules.div)
+    _pow, __rpow__ = _operator(rules.pow)
+    __neg__ = _unary(rules.neg)
+    __abs__ = _unary(rules.abs)
 
     def __pow__(self, exponent: Any) -> "Value":
+        if type(exponent) is int or type(exponent) is float:
+            return _to_the_power_of(exponent)(self)
         if isinstance(exponent, Value) or _broadcasts(exponent):
-            return _binary(rules.pow, self, exponent)
-        return self._record(rules.power.of(exponent), (self,))
-
-    def __rpow__(self, base: Any) -> "Value":
-        return _binary(rules.pow, base, self)
-
-    def __neg__(self) -> "Value":
-        return self._record(rules.neg, (self,))
+            return self._pow(exponent)
+        return _unary(rules.power.of(exponent))(self)
 
     def __pos__(self) -> "Value":
         return self
-
-    def __abs__(self) -> "Value":
-        return self._record(rules.abs, (self,))
 
     # --- The passes over the graph ---
 
@@ -171,13 +231,14 @@ class Value(Common):
         adjoint = dict.fromkeys(order, 0.0)  # the derivative of this Value with respect to each
         adjoint[self] = 1.0
         for value in reversed(order):
-            grad = adjoint[value]
-            for arg, slope in zip(value._args, value._slopes, strict=True):
-                adjoint[arg] += grad * slope  # the chain rule; a Value that is used twice gets the sum
+            if value._args:
+                grad = adjoint[value]
+                for arg, slope in zip(value._args, value._slopes):
+                    adjoint[arg] += grad * slope  # the chain rule; a Value that is used twice gets the sum
         if not all(map(isfinite, adjoint.values())):
             adjoint = limits.adjoints(self, order)
         for value, grad in adjoint.items():
-            value.grad = grad if value._args else value.grad + grad
+            value._grad = grad if value._args else value._grad + grad
 
     def forward(self) -> None:
         """Recompute this Value, and all that it depends on, from the present data of the leaves.
@@ -201,7 +262,7 @@ class Value(Common):
     def zero_grad(self) -> None:
         """Set the gradient of this Value, and of all that it depends on, to 0."""
         for value in topological_order(self):
-            value.grad = 0.0
+            value._grad = 0.0
 
     # --- What copies, networks and closures set ---
 
@@ -210,8 +271,8 @@ class Value(Common):
         cls, data: float, grad: float, label: str, group: Any, is_constant: bool, op: Any, args: Any, slopes: Any
     ) -> Any:
         value = cls.__new__(cls)
-        value._data, value.grad, value._label, value.group = data, grad, label, group
-        value.is_constant, value._maker, value._args, value._slopes = is_constant, op, args, slopes
+        value._data, value._grad, value._label, value.group = data, grad, label, group
+        value._is_constant, value._maker, value._args, value._slopes = is_constant, op, args, slopes
         value._serial = value._stamp = _tick()
         return value
 
@@ -227,27 +288,24 @@ def _node(op: Op | None, args: tuple[Value, ...], data: float, slopes: tuple[flo
     value._slopes = slopes
     value._label = ""
     value._serial = value._stamp = _tick()
-    value.grad = 0.0
+    value._grad = 0.0
     value.group = None
-    value.is_constant = False
+    value._is_constant = False
     return value
 
 
-def _constant(number: Any) -> Value:
-    value = _node(None, (), as_float(number), ())
-    value.is_constant = True
+def _argument(operand: Any) -> Value:
+    """Return the Value that an operand stands for: itself, or a constant."""
+    if isinstance(operand, Value):
+        return operand
+    value = _node(None, (), as_float(operand), ())
+    value._is_constant = True
     return value
 
 
 def _broadcasts(other: Any) -> bool:
     """Return whether ``other`` is an array, which applies an operator to each of its items itself."""
-    return not isinstance(other, float | int) and bool(getattr(other, "ndim", 0))
-
-
-def _binary(op: Op, x: Any, y: Any) -> Any:
-    if _broadcasts(x) or _broadcasts(y):
-        return NotImplemented
-    return Value._record(op, (x, y))
+    return bool(getattr(other, "ndim", 0))
 
 
 def topological_order(root: Value, is_leaf: Callable[[Value], bool] | None = None) -> list[Value]:
@@ -264,15 +322,15 @@ def topological_order(root: Value, is_leaf: Callable[[Value], bool] | None = Non
     >>> [value.label or value.op for value in topological_order(a * b + a)]
     ['a', 'b', <operation mul>, <operation add>]
     """
-    found, stack = {root}, [root]
-    while stack:
-        value = stack.pop()
+    found, order = {root}, [root]
+    for value in order:  # which grows meanwhile
         if is_leaf is None or value is root or not is_leaf(value):
             for arg in value._args:
                 if arg not in found:
                     found.add(arg)
-                    stack.append(arg)
-    return sorted(found, key=_SERIAL)
+                    order.append(arg)
+    order.sort(key=_SERIAL)
+    return order
 
 
 _SERIAL = attrgetter("_serial")
@@ -295,20 +353,10 @@ def expect_current(order: list[Value]) -> None:
                 raise stale_error(arg)
 
 
-def _method(op: Op) -> Any:
-    def method(self: Value, *args: Any, **parameters: Any) -> Value:
-        made: Value = op(self, *args, **parameters)
-        return made
-
-    method.__name__, method.__qualname__ = op.name, f"Value.{op.name}"
-    method.__doc__ = f"Return {op.name} of this Value: the operation {op.name} of the table."
-    return method
-
-
 def attach(op: Op) -> None:
     """Make an operation a method of ``Value``: all but those over lists, and those that are operators."""
     if not op.over_lists and not hasattr(Value, op.name):
-        setattr(Value, op.name, _method(op))
+        setattr(Value, op.name, _unary(op) if op.arity == 1 and not op.takes else _method(op))
 
 
 COMPILED = False

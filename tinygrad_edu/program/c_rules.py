@@ -24,6 +24,7 @@ if something is not finite on the way: there the engine calls the Python rule, w
 """
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any
@@ -293,6 +294,16 @@ def indented(lines: Sequence[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
+def needed(lines: Sequence[str]) -> list[str]:
+    """Return the lines without numbers that nothing uses: a rule may compute more than its answers need."""
+    while True:
+        text = "\n".join(lines)
+        unused = {name for name in re.findall(r"const double (\w+) =", text) if len(re.findall(rf"\b{name}\b", text)) == 1}
+        if not unused:
+            return list(lines)
+        lines = [line for line in lines if not unused.intersection(re.findall(r"const double (\w+) =", line))]
+
+
 def function(op: Op) -> str:
     """Return the C function of an operation.
 
@@ -304,7 +315,7 @@ def function(op: Op) -> str:
     except (TypeError, AttributeError) as error:
         raise Unsayable(str(error)) from None
     head = f"static inline bool rule_{op.name}(Edge *e, Py_ssize_t n, const double *p, double *z)"
-    return "\n".join([head, "{", *indented(lines), "}"])
+    return "\n".join([head, "{", *indented(needed(lines)), "}"])
 
 
 def _scalar(op: Op) -> list[str]:
