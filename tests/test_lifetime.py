@@ -1,4 +1,4 @@
-"""Graphs are freed at once, without the cyclic collector, and copied whole."""
+"""Graphs are freed at once, without the cyclic collector, and copied whole, to any depth."""
 
 import copy
 import gc
@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,8 +14,10 @@ import pytest
 from random_graphs import random_graph
 
 from tinygrad_edu import Value, gradient, topological_order
+from tinygrad_edu.engine.op import TABLE
 from tinygrad_edu.see.graph import fold
-from tinygrad_edu.engine.op import operations
+
+DEEP = 1_000_000
 
 
 @pytest.fixture
@@ -27,28 +30,54 @@ def collector_off() -> Iterator[None]:
 
 def alive() -> list[int]:
     """Return how many references there are to each operation: every Value that it made holds one."""
-    return [sys.getrefcount(op) for op in operations()]
+    return [sys.getrefcount(op) for op in TABLE.values()]
+
+
+def chain(x: Value, length: int) -> Value:
+    for _ in range(length):
+        x = x * 1.0000001
+    return x
 
 
 @pytest.mark.usefixtures("collector_off")
 def test_a_million_operations() -> None:
     before = alive()
-    x = y = Value(1.0)
-    for _ in range(1_000_000):
-        y = y * 1.0000001
+    x = Value(1.0)
+    y = chain(x, DEEP)
     x.data = 2.0
     y.forward()
     y.backward()
-    assert y.data == pytest.approx(2 * 1.0000001**1_000_000)
-    assert x.grad == pytest.approx(1.0000001**1_000_000)
-    assert sum(alive()) - sum(before) == 1_000_000
+    assert y.data == pytest.approx(2 * 1.0000001**DEEP)
+    assert x.grad == pytest.approx(1.0000001**DEEP)
+    assert len(topological_order(y)) == 2 * DEEP + 1
+    y.zero_grad()
+    assert x.grad == 0.0
+    assert sum(alive()) - sum(before) == DEEP
     del y
     assert alive() == before
 
 
+class Sub(Value):
+    pass
+
+
+@pytest.mark.usefixtures("collector_off")
+def test_a_deep_graph_over_attributes_and_subclasses_is_freed() -> None:
+    ends: list[Any] = []
+    y: Value = Sub(1.0)
+    ends.append(weakref.ref(y))
+    for i in range(100_000):
+        y = y + Sub(1.0)
+        if i % 1000 == 0:
+            y.before, y.label = ends[-1](), "kept"  # type: ignore[attr-defined]
+            ends.append(weakref.ref(y))
+    del y
+    assert [end() for end in ends] == [None] * len(ends)
+
+
 @pytest.mark.usefixtures("collector_off")
 def test_nothing_is_kept_alive() -> None:
-    random_graph(1)  # fills the caches
+    random_graph(1)[0].backward()  # fills the caches
     before = alive()
     root, leaves = random_graph(1)
     root.backward()
@@ -60,18 +89,49 @@ def test_nothing_is_kept_alive() -> None:
     assert alive() == before
 
 
-def by_pickle(value: Value) -> Any:
+def test_weak_references() -> None:
+    told: list[Any] = []
+    x = Value(1.0)
+    y = x * x
+    to_x, to_y = weakref.ref(x, told.append), weakref.ref(y)
+    assert (to_x(), to_y()) == (x, y)
+    del y
+    assert to_y() is None
+    assert to_x() is x
+    del x
+    assert told == [to_x]
+
+
+def test_a_callback_may_use_the_engine_while_a_graph_is_freed() -> None:
+    results = []
+
+    def callback(_: Any) -> None:
+        z = chain(Value(1.0), 50)
+        z.backward()
+        results.append(z.args[0].grad)
+
+    x = Value(1.0)
+    references = []
+    for _ in range(100):
+        x = x * 1.5
+        references.append(weakref.ref(x, callback))
+    del x
+    assert results == [1.0000001] * 100
+
+
+def by_pickle(value: Any) -> Any:
     return pickle.loads(pickle.dumps(value))
 
 
 def contents(value: Value) -> tuple[Any, ...]:
-    return value.data, value.grad, value.label, value.is_constant, value.op, value.slopes
+    return value.data, value.grad, value.label, value.group, value.is_constant, value.op, value.slopes, vars(value)
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, by_pickle])
 def test_copies_are_whole_and_separate(copied: Callable[[Value], Value]) -> None:
     root, leaves = random_graph(1)
     root.backward()
+    root.args[0].group, root.note = ("layer", 1), ["text"]  # type: ignore[attr-defined]
     twin = copied(root)
     originals, twins = topological_order(root), topological_order(twin)
     assert not set(originals) & set(twins)
@@ -82,6 +142,35 @@ def test_copies_are_whole_and_separate(copied: Callable[[Value], Value]) -> None
     assert leaves[0].grad != 0.0
 
 
+@pytest.mark.parametrize("copied", [copy.deepcopy, by_pickle])
+def test_what_is_shared_stays_shared(copied: Callable[[Any], Any]) -> None:
+    x = Value(2.0, "x")
+    y = x * x
+    z = y + x
+    x_, (y_, z_), again = copied((x, [y, z], x))
+    assert x_ is again
+    assert y_.args == (x_, x_)
+    assert z_.args == (y_, x_)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, by_pickle])
+def test_a_copy_of_a_subclass_is_one(copied: Callable[[Any], Any]) -> None:
+    x = Sub(2.0, "x")
+    x.note = "kept"  # type: ignore[attr-defined]
+    twin = copied(x)
+    assert (type(twin), twin.data, twin.label, twin.note) == (Sub, 2.0, "x", "kept")
+
+
+@pytest.mark.parametrize("length", [50_000, pytest.param(DEEP, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("copied", [copy.deepcopy, by_pickle])
+def test_a_deep_graph_can_be_copied(copied: Callable[[Any], Any], length: int) -> None:
+    x = Value(1.0, "x")
+    x_, y_ = copied((x, chain(x, length)))
+    y_.backward()
+    assert x_.grad == pytest.approx(1.0000001**length)
+    assert x.grad == 0.0
+
+
 def test_a_shallow_copy_shares_the_arguments() -> None:
     x = Value(2.0, "x")
     y = x * x
@@ -90,13 +179,12 @@ def test_a_shallow_copy_shares_the_arguments() -> None:
     assert twin.args == y.args == (x, x)
 
 
-def test_a_pickle_is_whole_in_another_process() -> None:
+def test_a_pickle_is_whole_in_another_process_and_on_the_other_engine() -> None:
     x = Value(3.0)
-    y = x.tanh() * x
-    for _ in range(100):
-        y.forward()  # what the traversals left behind must mean nothing elsewhere
-    program = f"import pickle; y = pickle.loads({pickle.dumps(y)!r}); y.backward(); print(y.args[1].grad)"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    output = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True)
+    y = x.tanh() * x**2
+    program = f"import pickle; y = pickle.loads({pickle.dumps(y)!r}); y.backward(); print(y.args[0].args[0].grad)"
     y.backward()
-    assert float(output.stdout) == x.grad
+    for pure in ("", "1"):
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TINYGRAD_EDU_PURE": pure}
+        output = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True)
+        assert float(output.stdout) == x.grad

@@ -1451,7 +1451,8 @@ PyMODINIT_FUNC PyInit__engine(void)
 {
     PyObject *engine = PyModule_Create(&module);
     operation_type = engine == NULL ? NULL : (PyTypeObject *)PyType_FromSpec(&operation_spec);
-    if (operation_type == NULL || PyModule_AddObjectRef(engine, "Operation", (PyObject *)operation_type) < 0) {
+    if (operation_type == NULL || PyModule_AddObjectRef(engine, "Operation", (PyObject *)operation_type) < 0 ||
+        PyModule_AddIntConstant(engine, "RULES", RULES_CHECKSUM) < 0) {
         Py_XDECREF(engine);
         return NULL;
     }

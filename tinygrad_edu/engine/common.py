@@ -84,14 +84,14 @@ class Common:
     # --- Copies and pickles, of graphs of any depth ---
 
     def __reduce__(self) -> Any:
-        from tinygrad_edu.engine import copies
+        from tinygrad_edu.engine.copies import reduce
 
-        return copies.reduce(self)
+        return reduce(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        from tinygrad_edu.engine import copies
+        from tinygrad_edu.engine.copies import deepcopy
 
-        return copies.deepcopy(self, memo)
+        return deepcopy(self, memo)
 
     # --- What code written for micrograd, and for the lecture that builds it, reads and assigns ---
 

@@ -11,6 +11,12 @@ def state(value: Any) -> tuple[Any, ...]:
     return value.data, value.grad, value.label, value.group, value.is_constant, value.op, value.args, value.slopes
 
 
+def attributes(value: Any) -> dict[str, Any] | None:
+    """Return a user's own attributes of a Value, None if there are none; asking for ``__dict__`` would make one."""
+    found = object.__getstate__(value)
+    return found[0] if isinstance(found, tuple) else found  # in Python, the slots come second
+
+
 def deepcopy(value: Any, memo: dict[int, Any]) -> Any:
     """Copy a Value and all that it depends on: arguments first, because recursion would end at Python's limit."""
     import copy
@@ -20,7 +26,10 @@ def deepcopy(value: Any, memo: dict[int, Any]) -> Any:
             data, grad, label, group, constant, op, args, slopes = state(each)
             args = tuple([memo[id(arg)] for arg in args])
             made = each._restore(data, grad, label, group, constant, op, args, slopes)
-            memo[id(each)] = _with_attributes(made, copy.deepcopy(each.__dict__, memo))
+            memo[id(each)] = made
+            own = attributes(each)
+            if own:
+                made.__dict__.update(copy.deepcopy(own, memo))
     return memo[id(value)]
 
 
@@ -33,11 +42,10 @@ def reduce(value: Any) -> Any:
     announced = _local.__dict__.setdefault("announced", {})
     before: Any = None
     if value.args and id(value) not in announced:
-        inner = [each for each in value._order(value) if each.args and each is not value]
-        if inner:
-            announced.update((id(each), each) for each in inner)
-            before = (inner, _End([id(each) for each in inner]))
-    return restore, (type(value), before, state(value)), value.__dict__ or None
+        order = value._order(value)[:-1]
+        announced.update((id(each), each) for each in order)
+        before = (order, _End(list(map(id, order))))
+    return restore, (type(value), before, state(value)), attributes(value)
 
 
 class _End:
@@ -55,9 +63,3 @@ class _End:
 def restore(kind: Any, before: Any, of: tuple[Any, ...]) -> Any:
     """Return the Value with this state."""
     return kind._restore(*of)
-
-
-def _with_attributes(value: Any, attributes: dict[str, Any]) -> Any:
-    if attributes:
-        value.__dict__.update(attributes)
-    return value

@@ -6,6 +6,8 @@ from itertools import count
 from math import copysign, isfinite, nan
 from operator import attrgetter
 from typing import Any, SupportsFloat
+from warnings import warn
+from zlib import crc32
 
 from tinygrad_edu.engine import limits, rules
 from tinygrad_edu.engine.common import Common
@@ -356,7 +358,14 @@ def expect_current(order: list[Value]) -> None:
 def attach(op: Op) -> None:
     """Make an operation a method of ``Value``: all but those over lists, and those that are operators."""
     if not op.over_lists and not hasattr(Value, op.name):
-        setattr(Value, op.name, _unary(op) if op.arity == 1 and not op.takes else _method(op))
+        quick = op.arity == 1 and not op.takes and not COMPILED
+        setattr(Value, op.name, _unary(op) if quick else _method(op))
+
+
+def _fresh(engine: Any) -> bool:
+    """Return whether the rules in C were printed from the rules in Python that are here."""
+    with open(rules.__file__, "rb") as source:
+        return bool(crc32(source.read()) == engine.RULES)
 
 
 COMPILED = False
@@ -367,9 +376,12 @@ try:
 except ImportError:
     pass  # the wheel for this machine is the pure one, or there was no compiler, or TINYGRAD_EDU_PURE is set
 else:
-    COMPILED = True
-    Value = _engine.create(topological_order)  # type: ignore
-    topological_order, expect_current = _engine.topological_order, _engine.expect_current
+    COMPILED = _fresh(_engine)
+    if COMPILED:
+        Value = _engine.create(topological_order)  # type: ignore
+        topological_order, expect_current = _engine.topological_order, _engine.expect_current
+    else:
+        warn("rules.py was edited after the engine was compiled, so the engine in Python runs", stacklevel=2)
 
 Common._order = staticmethod(topological_order)
 for _op in TABLE.values():

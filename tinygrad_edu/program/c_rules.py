@@ -27,8 +27,11 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Real
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
+from tinygrad_edu.engine import rules
 from tinygrad_edu.engine.op import TABLE, Op
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
 
@@ -375,6 +378,7 @@ def header() -> str:
     most = max(len(op.takes) for op in TABLE.values())
     scalar, lists = (" \\\n    ".join(entries[over_lists]) for over_lists in (False, True))
     tables = [
+        f"#define RULES_CHECKSUM {crc32(Path(rules.__file__).read_bytes())}L",
         f"#define PARAMETERS {most}",
         f"#define SCALAR_RULES(X) \\\n    {scalar}",
         f"#define RULES(X) SCALAR_RULES(X) \\\n    {lists}",
