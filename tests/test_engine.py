@@ -54,12 +54,10 @@ def test_the_random_graphs_meet_errors_and_what_is_not_finite() -> None:
         assert wanted in text
 
 
-@pytest.mark.skipif(not COMPILED, reason="there are no rules in C")
-@pytest.mark.parametrize("name", TABLE)
-def test_an_operation_has_a_rule_in_c(name: str) -> None:
-    if name in {"prod", "norm", "max", "min"}:
-        return  # over lists, in Python
-    assert f"bool rule_{name}(" in c_rules.header()
+def test_every_operation_has_a_rule_in_c() -> None:
+    in_python = {"prod", "norm", "max", "min"}  # over lists
+    header = c_rules.header()
+    assert {name for name in TABLE if f"bool rule_{name}(" not in header} == in_python
 
 
 def test_a_rule_of_ones_own_is_not_mistaken_for_one_in_c() -> None:

@@ -140,6 +140,10 @@ class Value(Common):
             self.label = label
         self._serial = self._stamp = _tick()
 
+    def __init_subclass__(cls) -> None:
+        if cls.__dict__.get("__slots__"):  # as the class in C says it
+            raise TypeError("nonempty __slots__ not supported for subtype of 'Value'")
+
     def _depend_on(self, children: "tuple[Value, ...]", op: str) -> None:
         if type(self) is not Value:
             raise TypeError("only Value itself takes children, not a class derived from it")
