@@ -1,7 +1,8 @@
-"""Both engines are one: the same answers, to the bit, and the same behaviour. Every test here runs on either."""
+"""Both engines give the same answers, to the bit, and behave the same. Every test runs on either."""
 
 import gc
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,6 @@ import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import whole_table
@@ -27,8 +27,8 @@ HERE = Path(__file__).parent
 def run(*command: str, **environment: str) -> str:
     """Run Python in a process of its own, with the same modules to import."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])} | environment
-    done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, check=True)
-    return done.stdout
+    line = [sys.executable, *command]
+    return subprocess.run(line, env=environment, capture_output=True, text=True, check=True).stdout
 
 
 # --- To the bit ---
@@ -82,7 +82,7 @@ def test_a_leaf_that_is_used_more_than_twice() -> None:
 
 
 def test_an_environment_variable_selects_the_engine_in_python() -> None:
-    program = "import tinygrad_edu; print(tinygrad_edu.COMPILED, type(tinygrad_edu.Value.backward).__name__)"
+    program = "from tinygrad_edu import COMPILED, Value; print(COMPILED, type(Value.backward).__name__)"
     assert run("-c", program, TINYGRAD_EDU_PURE="1").split() == ["False", "function"]
 
 
@@ -109,31 +109,30 @@ print(COMPILED, (x * x).data, caught[0].message)
     assert run("-c", program, _engine.__file__).strip() == wanted
 
 
-@pytest.mark.parametrize("name", [*dir(Value), "__doc__"])
-def test_help_says_the_same_on_both_engines(name: str) -> None:
-    # The engine in Python is read by the source; what help shows of the engine that runs must not differ.
-    thing = getattr(Value, name)
-    if name.startswith("_") and name != "__doc__":
-        return
-    said = thing if name == "__doc__" else inspect.getdoc(thing)
-    assert (said or "") == DOCUMENTED[name]
-
-
-DOCUMENTED = dict(
-    item.split("\x00")
-    for item in run(
+PUBLIC = [name for name in dir(Value) if name == "__doc__" or not name.startswith("_")]
+DOCUMENTED = json.loads(
+    run(
         "-c",
-        "import inspect; from tinygrad_edu import Value;"
-        "print('\\x01'.join(f'{n}\\x00{inspect.getdoc(getattr(Value, n)) or str()}' for n in dir(Value) if n[0] != '_')"
-        " + '\\x01__doc__\\x00' + Value.__doc__, end='')",
+        """
+import inspect, json
+from tinygrad_edu import Value
+names = [name for name in dir(Value) if name == "__doc__" or not name.startswith("_")]
+print(json.dumps({name: inspect.getdoc(getattr(Value, name)) for name in names} | {"__doc__": Value.__doc__}))
+""",
         TINYGRAD_EDU_PURE="1",
-    ).split("\x01")
+    )
 )
+"""What the engine in Python says of each attribute of a Value."""
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_help_says_the_same_on_both_engines(name: str) -> None:
+    thing = getattr(Value, name)
+    assert (thing if name == "__doc__" else inspect.getdoc(thing)) == DOCUMENTED[name]
 
 
 def test_both_engines_have_the_same_attributes() -> None:
-    program = "from tinygrad_edu import Value; print(*[name for name in dir(Value) if name[0] != '_'])"
-    assert run("-c", program, TINYGRAD_EDU_PURE="1").split() == [name for name in dir(Value) if name[0] != "_"]
+    assert list(DOCUMENTED) == PUBLIC
 
 
 def test_signatures() -> None:

@@ -34,7 +34,10 @@ def test_a_value_holds_a_float(number: Any) -> None:
     assert Value(number).data == float(number)
 
 
-@pytest.mark.parametrize("convert", [float, int, complex, math.exp, np.float64, round, math.floor, math.ceil, math.trunc])
+CONVERSIONS = [float, int, complex, math.exp, np.float64, round, math.floor, math.ceil, math.trunc]
+
+
+@pytest.mark.parametrize("convert", CONVERSIONS)
 def test_a_value_is_not_a_float(convert: Callable[[Any], Any]) -> None:
     with pytest.raises(TypeError, match=r"\.data"):
         convert(Value(0.5))

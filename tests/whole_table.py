@@ -1,4 +1,4 @@
-"""Random graphs over the whole table, and all that comes of them, as text: to compare one engine with the other.
+"""Random graphs over the whole table, and all that comes of them as text, to compare the engines.
 
 Run as a program it prints one line for each graph: ``python whole_table.py 10000``.
 """
@@ -42,7 +42,11 @@ def apply(rng: random.Random, op: Op, pick: Callable[[], Any]) -> Any:
     form = rng.random()
     if op.takes and form < 0.3 and op.name != "power":
         parameters = [] if op.name != "clip" else parameters
-        return op(*args, *parameters) if form < 0.2 else op(*args, **dict(zip(op.takes, parameters)))
+        return (
+            op(*args, *parameters)
+            if form < 0.2
+            else op(*args, **dict(zip(op.takes, parameters, strict=False)))
+        )
     if op.name in OPERATORS and form < 0.6 and any(isinstance(arg, Value) for arg in args):
         return OPERATORS[op.name](*args, *parameters)
     if form < 0.8 and isinstance(args[0], Value) and hasattr(Value, op.name):
@@ -73,7 +77,7 @@ def outcomes(seed: int) -> Iterator[str]:
 
     values: list[Value] = []
     for name in "abc":
-        made, error = attempt(lambda: Value(pick_number(), name))
+        made, error = attempt(lambda name=name: Value(pick_number(), name))
         yield error
         values.append(made or Value(0.5, name))
     leaves = values[:]

@@ -1,4 +1,4 @@
-"""What a Value answers besides arithmetic and its passes. Both engines inherit it, so both answer the same."""
+"""What a Value answers besides arithmetic and its passes. Both engines inherit it."""
 
 import operator
 from collections.abc import Callable
@@ -62,13 +62,19 @@ class Common:
     __int__ = __complex__ = __float__
 
     def __round__(self, ndigits: int | None = None) -> NoReturn:
-        raise TypeError("use tinygrad_edu.round(v), which has slope 0, or round(v.data, …) for the number alone")
+        raise TypeError(
+            "use tinygrad_edu.round(v), which has slope 0, or round(v.data, …) for the number alone"
+        )
 
     def __floor__(self) -> NoReturn:
-        raise TypeError("use tinygrad_edu.floor(v), which has slope 0, or math.floor(v.data) for the number alone")
+        raise TypeError(
+            "use tinygrad_edu.floor(v), which has slope 0, or math.floor(v.data) for the number alone"
+        )
 
     def __ceil__(self) -> NoReturn:
-        raise TypeError("use tinygrad_edu.ceil(v), which has slope 0, or math.ceil(v.data) for the number alone")
+        raise TypeError(
+            "use tinygrad_edu.ceil(v), which has slope 0, or math.ceil(v.data) for the number alone"
+        )
 
     __trunc__ = __floor__
 
@@ -116,5 +122,3 @@ class Common:
         from tinygrad_edu.engine import lecture
 
         lecture.assign(self, closure)
-
-

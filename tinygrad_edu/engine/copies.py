@@ -8,17 +8,27 @@ _local = threading.local()
 
 def state(value: Any) -> tuple[Any, ...]:
     """Return all that a Value is, for ``_restore``."""
-    return value.data, value.grad, value.label, value.group, value.is_constant, value.op, value.args, value.slopes
+    return (
+        value.data,
+        value.grad,
+        value.label,
+        value.group,
+        value.is_constant,
+        value.op,
+        value.args,
+        value.slopes,
+    )
 
 
 def attributes(value: Any) -> dict[str, Any] | None:
-    """Return a user's own attributes of a Value, None if there are none; asking for ``__dict__`` would make one."""
-    found = object.__getstate__(value)
-    return found[0] if isinstance(found, tuple) else found  # in Python, the slots come second
+    """Return a user's own attributes, None for none: asking for ``__dict__`` would make an empty one."""
+    found: Any = object.__getstate__(value)
+    own: dict[str, Any] | None = found[0] if isinstance(found, tuple) else found  # second come the slots
+    return own
 
 
 def deepcopy(value: Any, memo: dict[int, Any]) -> Any:
-    """Copy a Value and all that it depends on: arguments first, because recursion would end at Python's limit."""
+    """Copy a Value and all that it depends on, arguments first, so that nothing recurses."""
     import copy
 
     for each in value._order(value):

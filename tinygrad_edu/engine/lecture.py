@@ -1,4 +1,4 @@
-"""Operations added the way Karpathy's lecture does: ``out = Value(d, (x,), "sq")``, then ``out._backward = f``."""
+"""Operations added as in Karpathy's lecture: ``out = Value(d, (x,), "sq")``, then ``out._backward = f``."""
 
 from collections.abc import Callable
 from typing import Any

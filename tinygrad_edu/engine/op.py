@@ -12,7 +12,10 @@ from tinygrad_edu.engine.errors import as_float
 try:
     from tinygrad_edu.engine._engine import Operation  # keeps what the engine in C knows of an operation
 except ImportError:
-    Operation = object
+
+    class Operation:  # type: ignore[no-redef]
+        """Without the engine in C there is nothing to keep."""
+
 
 TABLE: "dict[str, Op]" = {}
 """Every operation by name: those of :mod:`tinygrad_edu.engine.rules`, and a user's own."""

@@ -18,7 +18,7 @@ from tinygrad_edu.engine.op import TABLE, Op
 _tick = count(1).__next__  # numbers the Values as they are made; assignments take a number too
 
 
-def _unary(op: Op) -> Any:
+def _unary(op: Op) -> "Callable[[Value], Value]":
     """Return the function that records an operation of one argument."""
     value, slopes = op.value, op.slopes
 
@@ -32,10 +32,11 @@ def _unary(op: Op) -> Any:
             z, derivatives = op.compute([x._data], (x,))  # returns or raises, with the whole policy
         return _node(op, (x,), z, derivatives)
 
-    return _named(record, op)
+    _name(op, record)
+    return record
 
 
-def _operator(op: Op) -> Any:
+def _operator(op: Op) -> "tuple[Callable[[Value, Any], Value], Callable[[Value, Any], Value]]":
     """Return the two functions behind an operator, as ``__add__`` and ``__radd__`` are behind ``+``."""
     value, slopes = op.value, op.slopes
 
@@ -56,27 +57,29 @@ def _operator(op: Op) -> Any:
     def reflected(y: "Value", x: Any) -> Any:
         return NotImplemented if _broadcasts(x) else record(_argument(x), y)
 
-    return _named(record, op), _named(reflected, op)
+    _name(op, record, reflected)
+    return record, reflected
 
 
-def _method(op: Op) -> Any:
+def _method(op: Op) -> "Callable[..., Value]":
     """Return any operation as a method."""
 
     def method(self: "Value", *args: Any, **parameters: Any) -> "Value":
-        made: "Value" = op(self, *args, **parameters)
+        made: Value = op(self, *args, **parameters)
         return made
 
-    return _named(method, op)
-
-
-def _named(method: Any, op: Op) -> Any:
-    method.__name__, method.__qualname__ = op.name, f"Value.{op.name}"
-    method.__doc__ = f"Return {op.name} of this Value: the operation {op.name} of the table."
+    _name(op, method)
     return method
 
 
+def _name(op: Op, *methods: Any) -> None:
+    for method in methods:
+        method.__name__, method.__qualname__ = op.name, f"Value.{op.name}"
+        method.__doc__ = f"Return {op.name} of this Value: the operation {op.name} of the table."
+
+
 @lru_cache(maxsize=64)
-def _to_the_power_of(exponent: float) -> Any:
+def _to_the_power_of(exponent: float) -> "Callable[[Value], Value]":
     return _unary(rules.power.of(exponent))
 
 
@@ -122,7 +125,11 @@ class Value(Common):
     """When a number was last assigned or computed anew."""
 
     def __init__(
-        self, data: SupportsFloat, children: "Iterable[Value] | str | None" = (), op: str = "", label: str | None = ""
+        self,
+        data: SupportsFloat,
+        children: "Iterable[Value] | str | None" = (),
+        op: str = "",
+        label: str | None = "",
     ) -> None:
         self._data = data if type(data) is float else as_float(data)
         self._maker: Op | None = None
@@ -190,8 +197,9 @@ class Value(Common):
     # --- Making Values ---
 
     @staticmethod
-    def _record(op: Op, args: tuple[Any, ...]) -> "Value":
+    def _record(op: Op, args: Iterable[Any]) -> "Value":
         """Return the Value that an operation makes of Values and numbers."""
+        args = tuple(args)
         if {*map(type, args)} != {Value}:
             args = tuple(map(_argument, args))
         return _node(op, args, *op.compute([arg._data for arg in args], args))
@@ -239,7 +247,7 @@ class Value(Common):
         for value in reversed(order):
             if value._args:
                 grad = adjoint[value]
-                for arg, slope in zip(value._args, value._slopes):
+                for arg, slope in zip(value._args, value._slopes):  # noqa: B905  # quicker without strict
                     adjoint[arg] += grad * slope  # the chain rule; a Value that is used twice gets the sum
         if not all(map(isfinite, adjoint.values())):
             adjoint = limits.adjoints(self, order)
@@ -274,7 +282,15 @@ class Value(Common):
 
     @classmethod
     def _restore(
-        cls, data: float, grad: float, label: str, group: Any, is_constant: bool, op: Any, args: Any, slopes: Any
+        cls,
+        data: float,
+        grad: float,
+        label: str,
+        group: Any,
+        is_constant: bool,
+        op: Any,
+        args: Any,
+        slopes: Any,
     ) -> Any:
         value = cls.__new__(cls)
         value._data, value._grad, value._label, value.group = data, grad, label, group
@@ -383,7 +399,7 @@ else:
     COMPILED = _fresh(_engine)
     if COMPILED:
         Value = _engine.create(topological_order)  # type: ignore
-        topological_order, expect_current = _engine.topological_order, _engine.expect_current
+        topological_order, expect_current = _engine.topological_order, _engine.expect_current  # type: ignore
     else:
         warn("rules.py was edited after the engine was compiled, so the engine in Python runs", stacklevel=2)
 

@@ -25,6 +25,7 @@ if something is not finite on the way: there the engine calls the Python rule, w
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
@@ -86,7 +87,7 @@ class Number:
     __mul__, __rmul__ = _operator("*"), _operator("*", True)
     __truediv__, __rtruediv__ = _operator("/"), _operator("/", True)
     __lt__, __le__, __gt__, __ge__ = map(_comparison, ("<", "<=", ">", ">="))
-    __eq__, __ne__ = _comparison("=="), _comparison("!=")  # type: ignore[assignment]
+    __eq__, __ne__ = _comparison("=="), _comparison("!=")
     __hash__ = None  # type: ignore[assignment]
 
     def __neg__(self) -> "Number":
@@ -198,7 +199,7 @@ class Writer:
     def applied(self, op: Op, args: Sequence[Any]) -> Any:
         """Return what an operation makes of these numbers, inside of a rule."""
         z = self.result(op, args)
-        if isinstance(z, Number) and not z.varies:  # what varies is summed, or a local derivative: tested there
+        if isinstance(z, Number) and not z.varies:  # what varies is summed, or a slope: tested there
             self.require(f"isfinite({z})")
         return z
 
@@ -250,7 +251,7 @@ class Writer:
     # --- Over lists ---
 
     def placed(self, line: str) -> str:
-        """Return a line about @0, @1, … (an item of each list), #0, … (its local derivative) with their places."""
+        """Return a line with the places of @0, … (an item of each list) and #0, … (its slope)."""
         for number in range(line.count("@") + line.count("#") + 2):
             place = f"e[{number} * n + i]" if number else "e[i]"
             line = line.replace(self._kept, "#0") if self._kept else line
@@ -297,14 +298,17 @@ def indented(lines: Sequence[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
+_MADE = re.compile(r" *const double (\w+) =")
+
+
 def needed(lines: Sequence[str]) -> list[str]:
     """Return the lines without numbers that nothing uses: a rule may compute more than its answers need."""
     while True:
-        text = "\n".join(lines)
-        unused = {name for name in re.findall(r"const double (\w+) =", text) if len(re.findall(rf"\b{name}\b", text)) == 1}
-        if not unused:
-            return list(lines)
-        lines = [line for line in lines if not unused.intersection(re.findall(r"const double (\w+) =", line))]
+        words = Counter(re.findall(r"\w+", "\n".join(lines)))
+        kept = [line for line in lines if not ((made := _MADE.match(line)) and words[made[1]] == 1)]
+        if len(kept) == len(lines):
+            return kept
+        lines = kept
 
 
 def function(op: Op) -> str:
@@ -329,6 +333,7 @@ def _scalar(op: Op) -> list[str]:
     slopes = writer.decided(lambda: op.written[1](z, *args, **parameters))
     outputs = list(map(writer.text, slopes))
     finite = [number for number in (z, *slopes) if isinstance(number, Number) or not math.isfinite(number)]
+    conditions = dict.fromkeys(["ok", *(f"isfinite({writer.text(number)})" for number in finite)])
     return [
         *[f"const double {x} = e[{i}].slope;" for i, x in enumerate(args)],
         "bool ok = true;",
@@ -336,7 +341,7 @@ def _scalar(op: Op) -> list[str]:
         *[f"e[{i}].slope = {output};" for i, output in enumerate(outputs)],
         f"*z = {writer.text(z)};",
         "(void)n, (void)p;",
-        f"return {' && '.join(['ok', *dict.fromkeys(f'isfinite({writer.text(number)})' for number in finite)])};",
+        f"return {' && '.join(conditions)};",
     ]
 
 
@@ -368,13 +373,15 @@ def _over_lists(op: Op) -> list[str]:
 
 def header() -> str:
     """Return the C header with the functions of all operations that C can say, and the docstrings."""
-    functions, entries = [], {True: [], False: []}
+    functions: list[str] = []
+    entries: dict[bool, list[str]] = {True: [], False: []}
     for op in TABLE.values():
         try:
             functions.append(function(op))
         except Unsayable:
             continue
-        entries[op.over_lists].append(f"X({op.name}, {op.arity}, {len(op.takes)}, {str(op.over_lists).lower()})")
+        over_lists = "true" if op.over_lists else "false"
+        entries[op.over_lists].append(f"X({op.name}, {op.arity}, {len(op.takes)}, {over_lists})")
     most = max(len(op.takes) for op in TABLE.values())
     scalar, lists = (" \\\n    ".join(entries[over_lists]) for over_lists in (False, True))
     tables = [
@@ -393,14 +400,16 @@ def _docstrings() -> Iterator[str]:
         "topological_order": topological_order,
         "expect_current": expect_current,
     }
-    for name in ("backward", "forward", "zero_grad", "data", "grad", "label", "group", "op", "args", "slopes", "is_constant"):
+    methods = ["backward", "forward", "zero_grad"]
+    attributes = ["data", "grad", "label", "group", "op", "args", "slopes", "is_constant"]
+    for name in methods + attributes:
         documented[name] = getattr(Value, name)
     for name, thing in documented.items():
         text = "".join(
             chr(byte) if 32 <= byte < 127 and chr(byte) not in '"?\\' else f"\\{byte:03o}"
             for byte in (thing.__doc__ or "").encode()
         )
-        yield f'#define DOC_{name} "{text}"'
+        yield f"#define DOC_{name} " + (f'"{text}"' if text else "NULL")
 
 
 if __name__ == "__main__":
