@@ -174,6 +174,10 @@ def test_leaves_are_all_or_those_asked_for() -> None:
     explorer = explore(z, inputs=[y])
     assert explorer.leaves == [y]
     assert "const [v1] = x;" in explorer.html
+    with pytest.raises(ValueError, match="inputs are leaves"):
+        explore(z, inputs=[z])
+    with pytest.raises(KeyError, match="leaf"):
+        explore(z, samples=[{"w": 1.0}])
 
 
 def test_mistakes_are_refused_in_one_sentence() -> None:

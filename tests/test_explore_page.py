@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
-from tinygrad_edu import Value, explore, worked_example
+from tinygrad_edu import Value, explore, topological_order, worked_example
 from tinygrad_edu.nn import MLP
+from tinygrad_edu.see.explore.lessons import LESSONS
+from tinygrad_edu.see.words import EN, LESSONS_EN
+from tinygrad_edu.three_layer import network_example
 
 pytestmark = pytest.mark.slow
 CHROMIUM = shutil.which("chromium")
+SITE = Path(__file__).parent.parent / "docs/pages"
 AXE = Path(__file__).parent.parent / "node_modules/axe-core/axe.min.js"
 if CHROMIUM is None:
     pytest.skip("Chromium is not installed", allow_module_level=True)
@@ -335,6 +339,48 @@ def test_a_network_and_a_large_graph_open(open_page: Any) -> None:
     leaves[89].data = 0.5
     total.forward()
     assert f"{total.data:.9f}" in page.locator(".result").inner_text()
+
+
+def test_a_data_set_is_descended_on_average_and_its_samples_can_be_chosen(open_page: Any) -> None:
+    samples = [{"i1": x, "i2": y, "target_o1": float(x * y < 0)} for x in (-1.0, 1.0) for y in (-1.0, 1.0)]
+    root = network_example([2, 3, 1], "tanh")
+    page = open_page(explore(root, samples=samples).html, "#mode=descend")
+    leaves = {value.label: value for value in topological_order(root) if not value.args}
+    weights = [leaf for leaf in leaves.values() if leaf.group and leaf.group.role == "weight"]
+    for _ in range(2):  # one step in Python: the gradients are averages, the updates come after all of them
+        errors = []
+        for leaf in leaves.values():
+            leaf.grad = 0.0
+        for sample in samples:
+            for name, number in sample.items():
+                leaves[name].data = number
+            root.forward()
+            root.backward()
+            errors.append(root.data)
+        mean = sum(errors) / len(samples)
+        assert f"{mean:.9f}" in page.locator(".result").inner_text()
+        for weight in weights:
+            weight.data -= 0.5 * weight.grad / len(samples)
+        page.get_by_role("button", name="1 step", exact=True).click()
+    assert page.locator(".plane circle").count() == 4
+    page.get_by_role("button", name="Sample 2").click()
+    mode(page, "Change")
+    assert [spin(page, name).input_value() for name in ("i1", "i2")] == ["−1", "1"]
+
+
+@pytest.mark.parametrize("name", ["index", "worked_example", "network_3_4_2", "moons"])
+def test_the_pages_of_the_site_open(open_page: Any, name: str) -> None:
+    page = open_page((SITE / f"{name}.html").read_text(encoding="utf-8"))
+    assert page.locator("h1").is_visible()
+
+
+def test_every_step_of_every_lesson_opens(open_page: Any) -> None:
+    page = open_page(example_html(), "#mode=quiz")
+    for lesson, steps in LESSONS.items():
+        page.get_by_role("button", name=EN[f"lesson_{lesson}"]).click()
+        for step in steps[1:]:
+            page.get_by_role("button", name="On", exact=True).click()
+            assert page.locator(".lesson").inner_text() == LESSONS_EN[step["say"]]
 
 
 def test_a_label_is_text_in_the_title(open_page: Any) -> None:

@@ -193,6 +193,6 @@ def network_example(sizes: Sequence[int], activation: str = "sigmoid", seed: int
         error = 0.5 * (target - out) ** 2
         target.group, error.group = Place("target", len(sizes), k), Place("error", len(sizes), k)
         errors.append(error)
-    total = sum(errors[1:], errors[0]) if len(errors) > 1 else errors[0]
+    total: Value = sum(errors[1:], errors[0])
     total.label, total.group = "E_total", Place("total", len(sizes) + 1)
     return total

@@ -122,6 +122,9 @@ EN = {
     "rate": "Learning rate",
     "biases_too": "biases too",
     "steps_taken": "steps taken: {steps}",
+    "mean_of": "on average over {samples} samples",
+    "plane": "The output over the plane of the two inputs, and the samples. Choose one to see its graph.",
+    "sample": "Sample {number}",
     "diverged": "Stopped at step {steps}: the numbers grow beyond all bounds. Try a smaller learning rate.",
     "column_weight": "weight",
     "column_old": "old",
@@ -267,6 +270,9 @@ ZH = {
     "rate": "学习率",
     "biases_too": "也训练偏置",
     "steps_taken": "已走步数：{steps}",
+    "mean_of": "{samples} 个样本的平均",
+    "plane": "输出在两个输入的平面上的值，以及各个样本。选择一个样本，看它的计算图。",
+    "sample": "样本 {number}",
     "diverged": "在第 {steps} 步停止：数值无限增大。请用更小的学习率。",
     "column_weight": "权重",
     "column_old": "旧值",
@@ -308,37 +314,37 @@ ZH = {
 
 LESSONS_EN = {
     "worked_1": "This network turns two inputs into two outputs. E_total says how far the outputs are from their targets. "
-    "Change w5 above a little, in Change, and see what follows.",
+    "Change w5 a little and see what follows.",
     "worked_2": "From w5 to E_total leads one path: net_o1, out_o1, E_total. Each arrow has a local derivative. "
     "If w5 grows, does E_total rise or fall?",
     "worked_3": "One factor is missing here. The sigmoid's derivative is out·(1 − out), taken at out_o1.",
     "worked_4": "The gradient is the product of the three factors. Multiply them.",
-    "worked_5": "Gradient descent moves each weight against its gradient. Open Descend and take 1 step: "
+    "worked_5": "Gradient descent moves each weight against its gradient. Take 1 step: "
     "E_total goes from 0.298371109 to 0.291027774.",
     "paths_1": "w1 changes out_h1, and out_h1 changes both outputs. So two paths lead from w1 to E_total.",
     "paths_2": "The two paths pull in different directions: one raises E_total and the other lowers it. "
     "Which sign has their sum?",
     "paths_3": "Add both paths. A number that leaves one out is the most usual mistake.",
     "paths_4": "∂E_total/∂out_h1 is needed for w1, w2 and b1. Backpropagation computes it once and uses it again: "
-    "one backward pass gives all gradients.",
+    "one backward pass gives all gradients. Step through it.",
     "saturation_1": "Here b1 is 6: both hidden neurons give almost 1. The sigmoid is flat there.",
-    "saturation_2": "Look at the factor budget of w1: which factor is smallest? Is the gradient of w1 smaller than that of w5?",
+    "saturation_2": "How do the gradients of w1 and w5 compare now? When you have answered, look for the smallest factor of w1.",
     "saturation_3": "A sigmoid's derivative is never above 0.25, and each layer multiplies by one. "
     "In a deep network the gradients of the first layers vanish.",
 }
 
 LESSONS_ZH = {
-    "worked_1": "这个网络把两个输入变成两个输出。E_total 表示输出离目标有多远。在“改变”中稍微改变 w5，看看会发生什么。",
+    "worked_1": "这个网络把两个输入变成两个输出。E_total 表示输出离目标有多远。稍微改变 w5，看看会发生什么。",
     "worked_2": "从 w5 到 E_total 只有一条路径：net_o1、out_o1、E_total。每个箭头有一个局部导数。如果 w5 增大，E_total 增大还是减小？",
     "worked_3": "这里缺少一个因子。sigmoid 的导数是 out·(1 − out)，在 out_o1 处取值。",
     "worked_4": "梯度是三个因子的乘积。把它们相乘。",
-    "worked_5": "梯度下降让每个权重沿梯度的反方向移动。打开“下降”，走 1 步：E_total 从 0.298371109 变为 0.291027774。",
+    "worked_5": "梯度下降让每个权重沿梯度的反方向移动。走 1 步：E_total 从 0.298371109 变为 0.291027774。",
     "paths_1": "w1 改变 out_h1，而 out_h1 改变两个输出。所以从 w1 到 E_total 有两条路径。",
     "paths_2": "两条路径方向不同：一条使 E_total 增大，另一条使它减小。它们的和是什么符号？",
     "paths_3": "把两条路径相加。漏掉一条是最常见的错误。",
-    "paths_4": "w1、w2 和 b1 都需要 ∂E_total/∂out_h1。反向传播只计算一次，然后重复使用：一次反向传播给出全部梯度。",
+    "paths_4": "w1、w2 和 b1 都需要 ∂E_total/∂out_h1。反向传播只计算一次，然后重复使用：一次反向传播给出全部梯度。请逐步查看。",
     "saturation_1": "这里 b1 是 6：两个隐藏神经元的输出几乎都是 1。sigmoid 在那里很平。",
-    "saturation_2": "看 w1 的各个因子：哪一个最小？w1 的梯度比 w5 的小吗？",
+    "saturation_2": "现在 w1 和 w5 的梯度相比如何？回答之后，找出 w1 最小的因子。",
     "saturation_3": "sigmoid 的导数不会超过 0.25，每一层都要乘上一个。在深的网络中，前面各层的梯度会消失。",
 }
 

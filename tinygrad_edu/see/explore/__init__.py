@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -34,16 +34,24 @@ class Explorer:
         network: the network whose figure shows the graph, None if it is drawn as a graph.
         wrt: the Value whose gradient is explained first.
         leaves: the Values whose numbers can be changed on the page.
+        samples: a data set, each sample as numbers for some of the leaves; empty if there is none.
         lang: the language that the page begins with.
     """
 
     def __init__(
-        self, graph: Graph, network: Network | None, wrt: Value, leaves: list[Value], lang: str
+        self,
+        graph: Graph,
+        network: Network | None,
+        wrt: Value,
+        leaves: list[Value],
+        samples: list[dict[Value, float]],
+        lang: str,
     ) -> None:
         self.graph = graph
         self.network = network
         self.wrt = wrt
         self.leaves = leaves
+        self.samples = samples
         self.lang = lang
 
     @cached_property
@@ -57,6 +65,7 @@ class Explorer:
 
         drawn = draw_network(self.network, self.graph) if self.network else draw_graph(self.graph)
         graph = subject.described(self.graph, self.wrt, self.leaves)
+        graph |= subject.data_set(self.graph, self.leaves, self.samples)
         graph |= {"figure": drawn.places, "lang": self.lang, "lessons": lessons(graph)}
         program = subject.javascript(subject.program(self.graph, self.leaves, drawn.extras))
         derivation = _unstyled(
@@ -96,6 +105,7 @@ def explore(
     detail: Detail | None = None,
     inputs: Iterable[Value] | None = None,
     *,
+    samples: Iterable[Mapping[str, float]] = (),
     lang: str = "en",
 ) -> Explorer:
     """Make a page of a graph on which a reader changes numbers, steps, descends, and is asked.
@@ -109,11 +119,14 @@ def explore(
             "named" the labelled Values, "neuron" a node for every neuron. If None, the natural one. What is
             too crowded to read is shown at a coarser one.
         inputs: the leaves whose numbers can be changed; all that are visible if None.
+        samples: a data set, each sample as numbers for leaves by their labels. Descent then takes the
+            average over all samples; of two inputs and one target, the page shows the plane.
         lang: the language that the page begins with, "en" or "zh"; the page can switch.
 
     Raises:
         StaleError: if a number was assigned after a Value was computed from it.
         ValueError: if the graph is too large, or does not contain ``wrt`` or an input.
+        UnknownNameError: for a sample with a number for no leaf, or another language.
 
     >>> from tinygrad_edu import Value
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
@@ -130,18 +143,24 @@ def explore(
         )
     expect_current(order)
     given = None if inputs is None else [*inputs]
-    _expect_in(order, [*([] if wrt is None else [wrt]), *(given or [])])
+    _expect_in(order, [] if wrt is None else [wrt], given or [])
     keep = {*(given or []), *([] if wrt is None else [wrt])}
     graph = _readable(fold(root, detail, keep), keep)
     network = _network(graph) if detail in (None, "network") else None
     leaves = [node for node in graph.nodes if not node.args and not node.is_constant]
     weights = [leaf for leaf in leaves if getattr(leaf.group, "role", "") == "weight"]
     first = wrt or [*weights, *leaves, root][0]
-    return Explorer(graph, network, first, leaves if given is None else given, lang)
+    leaves = leaves if given is None else given
+    named = {leaf.label: leaf for leaf in leaves}
+    data = [{look_up("leaf", name, named): float(x) for name, x in sample.items()} for sample in samples]
+    return Explorer(graph, network, first, leaves, data, lang)
 
 
-def _expect_in(order: list[Value], values: list[Value]) -> None:
-    for value in values:
+def _expect_in(order: list[Value], values: list[Value], inputs: list[Value]) -> None:
+    for value in inputs:
+        if value.args:
+            raise ValueError(f"{value.label or 'a Value'} is computed from others: inputs are leaves")
+    for value in values + inputs:
         if value not in set(order):
             raise ValueError(
                 f"{value.label or 'a Value'} is not in the graph of {order[-1].label or 'the root'}"

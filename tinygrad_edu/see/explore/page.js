@@ -86,6 +86,24 @@ export function budget(graph, { slope, grad }, from) {
   return factors;
 }
 
+/** The root and all gradients on average over the samples of a data set, or as they are if there is none. */
+export function overSamples(graph, values, x) {
+  if (!graph.samples.length) {
+    const now = bothPasses(graph, values, x);
+    return { root: now.data[graph.root], grad: now.grad };
+  }
+  const all = graph.samples.map((sample) => bothPasses(graph, values, withNumbers(x, sample)));
+  const mean = (of) => all.reduce((sum, now) => sum + of(now), 0) / all.length;
+  return { root: mean(({ data }) => data[graph.root]), grad: graph.nodes.map((_, node) => mean(({ grad }) => grad[node])) };
+}
+
+/** The numbers of all leaves, some replaced: `numbers` are pairs of a position and a number. */
+function withNumbers(x, numbers) {
+  const next = [...x];
+  for (const [leaf, number] of numbers) next[leaf] = number;
+  return next;
+}
+
 /**
  * Take steps of gradient descent: all gradients first, then all updates.
  * `trained` are positions in x; `errors` are pairs [step, root], at most about 200 of them.
@@ -93,16 +111,16 @@ export function budget(graph, { slope, grad }, from) {
 export function descend(graph, values, x, trained, rate, steps) {
   const errors = [];
   const every = Math.ceil(steps / 200);
-  let now = bothPasses(graph, values, x);
+  let now = overSamples(graph, values, x);
   let step = 0;
   while (step < steps) {
     const next = [...x];
     for (const leaf of trained) next[leaf] -= rate * now.grad[graph.leaves[leaf]];
-    const then = bothPasses(graph, values, next);
-    if (!trained.every((leaf) => Number.isFinite(next[leaf])) || firstBad(then)) break;
+    const then = overSamples(graph, values, next);
+    if (![then.root, ...then.grad].every(Number.isFinite)) break;
     [x, now] = [next, then];
     step += 1;
-    if (step % every === 0 || step === steps) errors.push([step, now.data[graph.root]]);
+    if (step % every === 0 || step === steps) errors.push([step, now.root]);
   }
   return { x, step, errors };
 }
@@ -353,8 +371,8 @@ class Figure {
   }
 
   /** What is noted at a node: how far a nudge moves it, or its gradient where that has no row of its own. */
-  note({ state, shown, nudge, say }, node, onPath) {
-    if (this.hasNotes && (node === state.select || state.mode === "step") && shown.grad[node] !== undefined) {
+  note({ state, pane, shown, nudge, say }, node, onPath) {
+    if (this.hasNotes && (node === state.select || pane === "step") && shown.grad[node] !== undefined) {
       return `${say("grad")} ${digits(shown.grad[node], 4)}`;
     }
     return nudge && onPath.has(node) ? `Δ ${signed(nudge[node])}` : "";
@@ -416,7 +434,7 @@ function noteAt(element, dy, around = element) {
 /** A small text at the left of an element. */
 function noteLeft(element) {
   const { x, y, height } = element.getBBox();
-  return noted(element, { x: x - 3, y: y + 0.75 * height, "text-anchor": "end" });
+  return noted(element, { x: x - 6, y: y + 0.75 * height, "text-anchor": "end" });
 }
 
 function noted(element, place) {
@@ -717,28 +735,62 @@ function stepWords({ graph, state, now, shown, say, steps }) {
 // --- Descend ---------------------------------------------------------------------------------------------
 
 function descendPane(view) {
-  const { graph, state, now, say, trained } = view;
+  const { graph, state, say, trained } = view;
   const root = graph.nodes[graph.root].shown;
+  const mean = overSamples(graph, view.values, state.x);
   const trains = (role) => graph.leaves.some((node) => graph.nodes[node].role === role);
   const rate = state.rateText ?? String(state.rate);
   return [
-    h("p", { class: "result" }, `${root} = ${now.data[graph.root].toFixed(9)}`, h("small", {}, say("steps_taken", { steps: state.taken.toLocaleString("en") }))),
+    h("p", { class: "result" }, `${root} = ${mean.root.toFixed(9)}`,
+      graph.samples.length > 0 && h("small", {}, say("mean_of", { samples: graph.samples.length })),
+      h("small", {}, say("steps_taken", { steps: state.taken.toLocaleString("en") }))),
     h("div", { class: "transport" },
       [1, 10, 10000].map((steps) => button("descend", say(steps === 1 ? "descend_one" : "descend_by", { steps: steps.toLocaleString("en") }), { "data-steps": steps })),
       h("label", {}, say("rate"), h("input", { type: "text", inputmode: "decimal", "data-do": "rate", value: rate, "aria-invalid": parse(rate) === undefined ? "true" : false })),
       trains("weight") && trains("bias") && h("label", {}, h("input", { type: "checkbox", "data-do": "biases", checked: state.biases }), say("biases_too")),
       button("reset", say("reset"), { class: "quiet" })),
     state.stopped && h("p", { class: "trouble", role: "alert" }, say("diverged", { steps: state.stopped })),
-    h("div", { class: "beside" }, errorCurve(view),
+    h("div", { class: "beside" }, errorCurve(view), graph.plane && plane(view),
       h("table", {}, h("thead", {}, h("tr", {}, ["weight", "old", "gradient", "new"].map((key) => h("th", { scope: "col" }, say(`column_${key}`))))),
         h("tbody", {}, trained.map((i) => {
           const node = graph.leaves[i];
           const was = state.before?.x[i];
           return h("tr", {}, h("th", { scope: "row" }, graph.nodes[node].shown),
-            [was, state.before ? state.before.grad[node] : now.grad[node], state.x[i]].map((x) => h("td", {}, x === undefined ? "–" : number(x))));
+            [was, (state.before ?? mean).grad[node], state.x[i]].map((x) => h("td", {}, x === undefined ? "–" : number(x))));
         })))),
     h("p", { class: "hint" }, say("descend_hint")),
   ];
+}
+
+/** The plane of two inputs: on which side of the middle the output is, and the samples, which can be chosen. */
+function plane({ graph, values, state, say }) {
+  const { inputs: [across, up], output, target } = graph.plane;
+  const numbers = (leaf) => graph.samples.map((sample) => sample.find(([i]) => i === leaf)[1]);
+  const [low, high] = [Math.min(...numbers(across), ...numbers(up)), Math.max(...numbers(across), ...numbers(up))];
+  const margin = 0.15 * (high - low || 1);
+  const place = (number) => (200 * (number - low + margin)) / (high - low + 2 * margin);
+  const targets = numbers(target);
+  const middle = (Math.min(...targets) + Math.max(...targets)) / 2;
+  const side = (number) => (number > middle ? "above" : "under");
+  const cells = [];
+  for (let row = 0; row < 25; row++) {
+    for (let column = 0; column < 25; column++) {
+      const at = (k) => low - margin + ((k + 0.5) / 25) * (high - low + 2 * margin);
+      const out = values(withNumbers(state.x, [[across, at(column)], [up, at(row)]]))[output];
+      cells.push(h("rect", { class: side(out), x: 8 * column, y: 192 - 8 * row, width: 8, height: 8 }));
+    }
+  }
+  const points = targets.map((wanted, i) => {
+    const chosen = graph.samples[i].every(([leaf, number]) => state.x[leaf] === number);
+    return h("circle", {
+      class: `${side(wanted)}${chosen ? " chosen" : ""}`, cx: place(numbers(across)[i]), cy: 200 - place(numbers(up)[i]), r: 4,
+      role: "button", tabindex: 0, "data-do": "sample", "data-sample": i, "aria-pressed": String(chosen),
+      "aria-label": say("sample", { number: i + 1 }),
+    });
+  });
+  return h("figure", { class: "plane" },
+    h("svg", { viewBox: "0 0 200 200", role: "group", "aria-label": say("plane") }, cells, points),
+    h("figcaption", {}, say("plane")));
 }
 
 function errorCurve({ graph, state, say }) {
@@ -830,7 +882,7 @@ export function judge(graph, now, question, answer) {
 }
 
 function quizPane(view) {
-  const { graph, state, say, question, lesson } = view;
+  const { graph, state, say, question, lesson, pane } = view;
   const lessons = h("nav", { class: "lessons", "aria-label": say("lessons") },
     button("quiz", say("free_quiz"), { "aria-pressed": String(!state.lesson) }),
     graph.lessons.map(({ name }) => button("lesson", say(`lesson_${name}`), { "data-lesson": name, "aria-pressed": String(state.lesson?.name === name) })));
@@ -842,8 +894,10 @@ function quizPane(view) {
     lesson && !last && button("lesson_step", say("lesson_on"), { "data-by": 1 }),
     !lesson && state.verdict && button("next", say("quiz_next")),
     !lesson && h("output", {}, say("quiz_score", state.score)));
-  return [lessons, text, ...(question ? ask(view) : []), onward];
+  return [lessons, text, ...(question ? ask(view) : []), onward, ...(pane === "quiz" ? [] : PANES[pane](view))];
 }
+
+const PANES = { change: changePane, step: stepPane, descend: descendPane, quiz: quizPane };
 
 function ask(view) {
   const { graph, state, now, say, question } = view;
@@ -899,10 +953,10 @@ export function explore(home, graph, values, words, options = {}) {
     const now = bothPasses(graph, values, state.x);
     const bad = firstBad(now);
     const lesson = graph.lessons.find(({ name }) => name === state.lesson?.name);
-    const asked = lesson ? lesson.steps[state.lesson.at].ask : {};
+    const { ask: asked, pane = state.mode } = lesson ? lesson.steps[state.lesson.at] : { ask: {} };
     const question = state.mode === "quiz" && asked && !bad ? questionOf(graph, now, state.quiz, asked) : undefined;
     const hidden = Boolean(question && state.verdict?.right === undefined);
-    const inSteps = state.mode === "step";
+    const inSteps = pane === "step";
     const all = { data: bad?.node === undefined ? now.data : now.data.map((x, node) => (node < bad.node ? x : undefined)), grad: bad ? [] : now.grad };
     const shown = inSteps && !bad ? knownAfter(graph, now, steps, state.step) : hidden ? { data: now.data, grad: [] } : all;
     const count = pathCount(graph, state.select);
@@ -920,7 +974,7 @@ export function explore(home, graph, values, words, options = {}) {
       extras: inSteps && state.step < steps.findIndex(({ seed }) => seed !== undefined) ? [] : now.extras,
       pathCount: count, onPaths: [...graph.edges.keys()].filter((e) => carried[e] !== undefined),
       trouble: bad && troubleAt(graph, now, bad, say),
-      nudge: state.mode === "change" && leaf >= 0 && !bad ? nudged(leaf, now) : undefined,
+      pane, nudge: pane === "change" && leaf >= 0 && !bad ? nudged(leaf, now) : undefined,
       trained: trainedLeaves(graph, state.biases),
       isKnown: (e) => shown.data[graph.edges[e].target] !== undefined && !bad,
       describe: (n) => `${graph.nodes[n].name}, ${say("data")} ${short(shown.data[n])}, ${say("grad")} ${short(shown.grad[n])}`,
@@ -943,7 +997,7 @@ export function explore(home, graph, values, words, options = {}) {
     pane("modes", MODES.map((mode) => button("mode", view.say(`mode_${mode}`), { "data-mode": mode, "aria-pressed": String(mode === state.mode) })));
     pane("languages", Object.keys(words).map((lang) => button("lang", words[lang].language, { "data-lang": lang, lang, "aria-pressed": String(lang === state.lang) })));
     pane("why", why(view));
-    pane("controls", { change: changePane, step: stepPane, descend: descendPane, quiz: quizPane }[state.mode](view));
+    pane("controls", PANES[state.mode](view));
     home.querySelector("h1").textContent = view.say("title");
     home.querySelector("figcaption").textContent = view.say("figure_hint");
     for (const watcher of watchers) watcher(state, view);
@@ -960,18 +1014,12 @@ export function explore(home, graph, values, words, options = {}) {
   }
 
   /** The state with another number for a leaf. */
-  function withLeaf(i, number) {
-    const x = [...state.x];
-    x[i] = number;
-    return { x };
-  }
+  const withLeaf = (i, number) => ({ x: withNumbers(state.x, [[i, number]]) });
 
   /** The state in which a step of a lesson begins. */
   function lessonStep(name, at) {
     const { set = {} } = graph.lessons.find((lesson) => lesson.name === name).steps[at];
-    const x = [...graph.at];
-    for (const [leaf, number] of set.x ?? []) x[leaf] = number;
-    return { mode: "quiz", nudge: 0.01, off: [], ...set, x, lesson: { name, at }, verdict: undefined, given: "" };
+    return { mode: "quiz", nudge: 0.01, off: [], ...set, x: withNumbers(graph.at, set.x ?? []), lesson: { name, at }, verdict: undefined, given: "" };
   }
 
   const actions = {
@@ -987,6 +1035,7 @@ export function explore(home, graph, values, words, options = {}) {
     biases: (_, { checked }) => ({ biases: checked }),
     rate: (_, { value }) => ({ rateText: value, rate: parse(value) ?? state.rate }),
     descend: (data) => descended(Number(data.steps)),
+    sample: ({ sample }) => ({ x: withNumbers(state.x, graph.samples[sample]) }),
     quiz: () => ({ lesson: undefined, verdict: undefined, given: "" }),
     next: () => ({ quiz: state.quiz + 1, verdict: undefined, given: "" }),
     lesson: ({ lesson }) => lessonStep(lesson, 0),
@@ -997,9 +1046,9 @@ export function explore(home, graph, values, words, options = {}) {
 
   function descended(count) {
     const trained = trainedLeaves(graph, state.biases);
-    const now = bothPasses(graph, values, state.x);
+    const now = overSamples(graph, values, state.x);
     const { x, step, errors } = descend(graph, values, state.x, trained, state.rate, count);
-    const earlier = state.errors.length ? state.errors : [[0, now.data[graph.root]]];
+    const earlier = state.errors.length ? state.errors : [[0, now.root]];
     const all = [...earlier, ...errors.map(([at, error]) => [state.taken + at, error])];
     return {
       x, taken: state.taken + step, stopped: step < count ? state.taken + step + 1 : undefined,
@@ -1021,7 +1070,7 @@ export function explore(home, graph, values, words, options = {}) {
   on("click", ({ target }) => {
     const node = target.closest("svg [data-node]");
     if (node) change(actions.select(node.dataset));
-    else act(target.closest("button[data-do]"));
+    else act(target.closest("button[data-do], circle[data-do]"));
   });
   on("submit", (event) => {
     event.preventDefault();
@@ -1070,7 +1119,9 @@ export function explore(home, graph, values, words, options = {}) {
       if (key === "Enter" || key === " ") change(actions.select(node.dataset));
       else if (by) figure.focus(at, by);
       else return;
-    } else if (state.mode === "step" && (key === "ArrowLeft" || key === "ArrowRight") && target.type !== "range") {
+    } else if (target.matches("circle[data-do]") && (key === "Enter" || key === " ")) {
+      act(target);
+    } else if (look().pane === "step" && (key === "ArrowLeft" || key === "ArrowRight") && target.type !== "range") {
       change({ step: Math.max(0, state.step + by), playing: false });
     } else return;
     event.preventDefault();

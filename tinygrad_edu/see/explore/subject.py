@@ -120,6 +120,27 @@ def described(graph: Graph, wrt: Value, leaves: Sequence[Value]) -> dict[str, An
     }
 
 
+def data_set(
+    graph: Graph, leaves: Sequence[Value], samples: Sequence[Mapping[Value, float]]
+) -> dict[str, Any]:
+    """Return a data set as data, and of a network of two inputs and one target what spans the plane.
+
+    Args:
+        graph: a graph of Values.
+        leaves: the nodes whose numbers can be changed.
+        samples: each sample as numbers for some of the leaves.
+    """
+    position = {leaf: i for i, leaf in enumerate(leaves)}
+    listed = [[[position[leaf], number] for leaf, number in sample.items()] for sample in samples]
+    inputs = [i for leaf, i in position.items() if _role(leaf) == "input"]
+    targets = [i for leaf, i in position.items() if _role(leaf) == "target"]
+    outputs = [i for i, node in enumerate(graph.nodes) if getattr(node.group, "role", "") == "out"]
+    is_full = all({*inputs, *targets} <= {i for i, _ in sample} for sample in listed)
+    if not listed or len(inputs) != 2 or len(targets) != 1 or not outputs or not is_full:
+        return {"samples": listed, "plane": None}
+    return {"samples": listed, "plane": {"inputs": inputs, "target": targets[0], "output": outputs[-1]}}
+
+
 def _role(node: Value) -> str:
     role = getattr(node.group, "role", "")
     return role if role in ("input", "weight", "bias", "target") and not node.args else ""
