@@ -216,9 +216,9 @@ def test_points_of_ones_own() -> None:
 
 
 def test_what_was_declared_before_may_be_used() -> None:
-    bump = rule("bump", lambda x: exp(-x * x), lambda z, x: (-2 * x * z,))
-    rule("bump2", lambda x: bump(x) ** 2, lambda z, x: (-4 * x * bump(x) ** 2,))
+    hill = rule("hill", lambda x: exp(-x * x), lambda z, x: (-2 * x * z,))
+    rule("hill2", lambda x: hill(x) ** 2, lambda z, x: (-4 * x * hill(x) ** 2,))
     x = Value(0.5)
-    assert gradient(gradient(x.bump2(), x), x).data == pytest.approx(
+    assert gradient(gradient(x.hill2(), x), x).data == pytest.approx(
         (16 * 0.25 - 4) * math.exp(-0.5), abs=1e-14
     )

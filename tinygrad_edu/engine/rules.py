@@ -52,90 +52,91 @@ neg = rule("neg", lambda x: -x,       lambda z, x: (-1.0,))
 
 # --- Choice and steps: 1 for yes, 0 for no; constant on either side of a jump ---
 
-greater = rule("greater", lambda x, y: 1.0 if x > y else 0.0 if x <= y else math.nan,      lambda z, x, y: (0.0, 0.0), selects=True)
-step    = rule("step",    lambda x: 1.0 if x > 0 else 0.0 if x <= 0 else math.nan,         lambda z, x: (0.0,), selects=True)
-where   = rule("where",   lambda c, x, y: x if c == c and c else y if c == c else c,       lambda z, c, x, y: (0.0, where(c, 1.0, 0.0), where(c, 0.0, 1.0)), selects=True)
-sign    = rule("sign",    lambda x: step(x) - step(-x),                                    lambda z, x: (0.0,), selects=True)
-floor   = rule("floor",   lambda x: float(math.floor(x)) if math.isfinite(x) else x,       lambda z, x: (0.0,), selects=True)
-ceil    = rule("ceil",    lambda x: float(math.ceil(x)) if math.isfinite(x) else x,        lambda z, x: (0.0,), selects=True)
-round   = rule("round",   lambda x: float(nearest(x)) if math.isfinite(x) else x,          lambda z, x: (0.0,), selects=True)  # halves to the even number
+greater = rule("greater", lambda x, y: 1.0 if x > y else 0.0 if x <= y else math.nan, lambda z, x, y: (0.0, 0.0), selects=True)
+step    = rule("step",    lambda x: 1.0 if x > 0 else 0.0 if x <= 0 else math.nan,    lambda z, x: (0.0,), selects=True)
+where   = rule("where",   lambda c, x, y: x if c == c and c else y if c == c else c,  lambda z, c, x, y: (0.0, where(c, 1.0, 0.0), where(c, 0.0, 1.0)), selects=True)
+sign    = rule("sign",    lambda x: step(x) - step(-x),                               lambda z, x: (0.0,), selects=True)
+floor   = rule("floor",   lambda x: float(math.floor(x)) if math.isfinite(x) else x,  lambda z, x: (0.0,), selects=True)
+ceil    = rule("ceil",    lambda x: float(math.ceil(x)) if math.isfinite(x) else x,   lambda z, x: (0.0,), selects=True)
+round   = rule("round",   lambda x: float(nearest(x)) if math.isfinite(x) else x,     lambda z, x: (0.0,), selects=True)  # halves to the even number
 
 # --- Powers, exponentials, logarithms ---
 
-pow     = rule("pow",     math.pow,   lambda z, x, y: (y * lowered(x, y, 1), xlogy(z, x)))
-power   = rule("power",   lambda x, *, n: x * x if n == 2 else x * x * x if n == 3 else pow(x, n), lambda z, x, *, n: (n if n in (0, 1) else n * (x if n == 2 else power(x, n - 1) if n - 1 + 1 == n else lowered(x, n, 1)),))
-square  = power.of(2.0)
-sqrt    = rule("sqrt",    math.sqrt,  lambda z, x: (0.5 / z,))
-cbrt    = rule("cbrt",    math.cbrt,  lambda z, x: (1.0 / (3.0 * square(z)),))
-exp     = rule("exp",     math.exp,   lambda z, x: (z,))
-expm1   = rule("expm1",   math.expm1, lambda z, x: (exp(x),))
-log     = rule("log",     math.log,   lambda z, x: (1.0 / x,))
-log1p   = rule("log1p",   math.log1p, lambda z, x: (1.0 / (1.0 + x),))
-log2    = rule("log2",    math.log2,  lambda z, x: (1.4426950408889634 / x,))
-log10   = rule("log10",   math.log10, lambda z, x: (0.4342944819032518 / x,))
+pow   = rule("pow",   math.pow,                      lambda z, x, y: (y * lowered(x, y, 1), xlogy(z, x)))
+power = rule("power", lambda x, *, n: _power(x, n),  lambda z, x, *, n: (n if n in (0, 1) else n * _power_below(x, n),))
+sqrt  = rule("sqrt",  math.sqrt,                     lambda z, x: (0.5 / z,))
+cbrt  = rule("cbrt",  math.cbrt,                     lambda z, x: (1.0 / (3.0 * square(z)),))
+exp   = rule("exp",   math.exp,                      lambda z, x: (z,))
+expm1 = rule("expm1", math.expm1,                    lambda z, x: (exp(x),))
+log   = rule("log",   math.log,                      lambda z, x: (1.0 / x,))
+log1p = rule("log1p", math.log1p,                    lambda z, x: (1.0 / (1.0 + x),))
+log2  = rule("log2",  math.log2,                     lambda z, x: (1.4426950408889634 / x,))
+log10 = rule("log10", math.log10,                    lambda z, x: (0.4342944819032518 / x,))
+
+square = power.of(2.0)
 
 # --- Trigonometry ---
 
-sin     = rule("sin",     math.sin,   lambda z, x: (cos(x),))
-cos     = rule("cos",     math.cos,   lambda z, x: (-sin(x),))
-tan     = rule("tan",     math.tan,   lambda z, x: (1.0 + square(z),))
-asin    = rule("asin",    math.asin,  lambda z, x: (1.0 / sqrt((1.0 - x) * (1.0 + x)),))
-acos    = rule("acos",    math.acos,  lambda z, x: (-1.0 / sqrt((1.0 - x) * (1.0 + x)),))
-atan    = rule("atan",    math.atan,  lambda z, x: (square(1.0 / hypot(1.0, x)),))
-atan2   = rule("atan2",   math.atan2, lambda z, y, x: (unit(x, y) / hypot(x, y), -unit(y, x) / hypot(x, y)))
-sinh    = rule("sinh",    math.sinh,  lambda z, x: (cosh(x),))
-cosh    = rule("cosh",    math.cosh,  lambda z, x: (sinh(x),))
-tanh    = rule("tanh",    math.tanh,  lambda z, x: (1.0 - square(z),))
-asinh   = rule("asinh",   math.asinh, lambda z, x: (1.0 / hypot(1.0, x),))
-acosh   = rule("acosh",   math.acosh, lambda z, x: (1.0 / sqrt(x - 1.0) / sqrt(x + 1.0),))
-atanh   = rule("atanh",   math.atanh, lambda z, x: (1.0 / ((1.0 - x) * (1.0 + x)),))
-hypot   = rule("hypot",   lambda x, y: _hypot(x, y), lambda z, x, y: (unit(x, y), unit(y, x)))  # 0 at the origin
+sin   = rule("sin",   math.sin,                  lambda z, x: (cos(x),))
+cos   = rule("cos",   math.cos,                  lambda z, x: (-sin(x),))
+tan   = rule("tan",   math.tan,                  lambda z, x: (1.0 + square(z),))
+asin  = rule("asin",  math.asin,                 lambda z, x: (1.0 / sqrt((1.0 - x) * (1.0 + x)),))
+acos  = rule("acos",  math.acos,                 lambda z, x: (-1.0 / sqrt((1.0 - x) * (1.0 + x)),))
+atan  = rule("atan",  math.atan,                 lambda z, x: (square(1.0 / hypot(1.0, x)),))
+atan2 = rule("atan2", math.atan2,                lambda z, y, x: (unit(x, y) / hypot(x, y), -unit(y, x) / hypot(x, y)))
+sinh  = rule("sinh",  math.sinh,                 lambda z, x: (cosh(x),))
+cosh  = rule("cosh",  math.cosh,                 lambda z, x: (sinh(x),))
+tanh  = rule("tanh",  math.tanh,                 lambda z, x: (1.0 - square(z),))
+asinh = rule("asinh", math.asinh,                lambda z, x: (1.0 / hypot(1.0, x),))
+acosh = rule("acosh", math.acosh,                lambda z, x: (1.0 / sqrt(x - 1.0) / sqrt(x + 1.0),))
+atanh = rule("atanh", math.atanh,                lambda z, x: (1.0 / ((1.0 - x) * (1.0 + x)),))
+hypot = rule("hypot", lambda x, y: _hypot(x, y), lambda z, x, y: (unit(x, y), unit(y, x)))  # 0 at the origin
 
 # --- Activations ---
 
-sigmoid  = rule("sigmoid",  lambda x: where(step(-x), exp(-abs(x)), 1.0) / (1.0 + exp(-abs(x))), lambda z, x: (z * (1.0 - z),))
-softplus = rule("softplus", lambda x: maximum(x, 0.0) + log1p(exp(-abs(x))),          lambda z, x: (sigmoid(x),))
+sigmoid  = rule("sigmoid",  lambda x: where(step(-x), exp(-abs(x)), 1.0) / (1.0 + exp(-abs(x))),    lambda z, x: (z * (1.0 - z),))
+softplus = rule("softplus", lambda x: maximum(x, 0.0) + log1p(exp(-abs(x))),                        lambda z, x: (sigmoid(x),))
 softsign = rule("softsign", lambda x: clip(x, -1e300, 1e300) / (1.0 + abs(clip(x, -1e300, 1e300))), lambda z, x: (square(1.0 / (1.0 + abs(x))),))
-erf      = rule("erf",      math.erf,                                                 lambda z, x: (1.1283791670955126 * gauss(x),))  # 2/√π·exp(-x²)
-erfc     = rule("erfc",     math.erfc,                                                lambda z, x: (-1.1283791670955126 * gauss(x),))
-gelu     = rule("gelu",     lambda x: maximum(x, -1e3) * normal_cdf(x),               lambda z, x: (normal_cdf(x) + x * normal_pdf(x),))
-silu     = rule("silu",     lambda x: _silu(x),                                       lambda z, x: (sigmoid(x) + z * sigmoid(-x),))
-mish     = rule("mish",     lambda x: _mish(x),                                       lambda z, x: (tanh(softplus(x)) + silu(x) * square(2.0 * sigmoid(-x) / (1.0 + square(sigmoid(-x)))),))
-elu      = rule("elu",      lambda x, *, alpha: where(step(x), x, alpha * expm1(minimum(x, 0.0))), lambda z, x, *, alpha=1.0: (where(step(x), 1.0, alpha * exp(minimum(x, 0.0))),))
-selu     = rule("selu",     lambda x: 1.0507009873554805 * elu(x, 1.6732632423543772), lambda z, x: (1.0507009873554805 * where(step(x), 1.0, 1.6732632423543772 * exp(minimum(x, 0.0))),))
+erf      = rule("erf",      math.erf,                                                               lambda z, x: (1.1283791670955126 * gauss(x),))  # 2/√π·exp(-x²)
+erfc     = rule("erfc",     math.erfc,                                                              lambda z, x: (-1.1283791670955126 * gauss(x),))
+gelu     = rule("gelu",     lambda x: maximum(x, -1e3) * normal_cdf(x),                             lambda z, x: (normal_cdf(x) + x * normal_pdf(x),))
+silu     = rule("silu",     lambda x: _silu(x),                                                     lambda z, x: (sigmoid(x) + z * sigmoid(-x),))
+mish     = rule("mish",     lambda x: _mish(x),                                                     lambda z, x: (tanh(softplus(x)) + silu(x) * square(2.0 * sigmoid(-x) / (1.0 + square(sigmoid(-x)))),))
+elu      = rule("elu",      lambda x, *, alpha: where(step(x), x, alpha * expm1(minimum(x, 0.0))),  lambda z, x, *, alpha=1.0: (where(step(x), 1.0, alpha * exp(minimum(x, 0.0))),))
+selu     = rule("selu",     lambda x: 1.0507009873554805 * elu(x, 1.6732632423543772),              lambda z, x: (1.0507009873554805 * where(step(x), 1.0, 1.6732632423543772 * exp(minimum(x, 0.0))),))
 swish    = silu
 
 # --- Functions with a kink ---
 
-abs        = rule("abs",        math.fabs,                                                        lambda z, x: (sign(x),))  # 0 at the kink
-relu       = rule("relu",       lambda x: where(step(x), x, 0.0),                                 lambda z, x: (step(x),), selects=True)  # 0 at the kink
-relu6      = rule("relu6",      lambda x: minimum(maximum(x, 0.0), 6.0),                          lambda z, x: (step(x) * greater(6.0, x),), selects=True)  # 0 at both kinks
-hardtanh   = rule("hardtanh",   lambda x: minimum(maximum(x, -1.0), 1.0),                         lambda z, x: (greater(x, -1.0) * greater(1.0, x),), selects=True)  # 0 at both kinks
+abs        = rule("abs",        math.fabs,                                                                          lambda z, x: (sign(x),))  # 0 at the kink
+relu       = rule("relu",       lambda x: where(step(x), x, 0.0),                                                   lambda z, x: (step(x),), selects=True)  # 0 at the kink
+relu6      = rule("relu6",      lambda x: minimum(maximum(x, 0.0), 6.0),                                            lambda z, x: (step(x) * greater(6.0, x),), selects=True)  # 0 at both kinks
+hardtanh   = rule("hardtanh",   lambda x: minimum(maximum(x, -1.0), 1.0),                                           lambda z, x: (greater(x, -1.0) * greater(1.0, x),), selects=True)  # 0 at both kinks
 clip       = rule("clip",       lambda x, *, low, high: math.nan if low > high else minimum(maximum(x, low), high), lambda z, x, *, low, high: (greater(x, low) * greater(high, x),), selects=True)  # 0 at both kinks
-leaky_relu = rule("leaky_relu", lambda x, *, negative_slope: where(step(x), x, negative_slope * x), lambda z, x, *, negative_slope=0.01: (where(step(x), 1.0, negative_slope),), selects=True)  # negative_slope at the kink
-maximum    = rule("maximum",    lambda x, y: x if x >= y or x != x else y,                        lambda z, x, y: (0.5 * (1.0 + greater(x, y) - greater(y, x)), 0.5 * (1.0 + greater(y, x) - greater(x, y))), selects=True)  # a tie is shared
-minimum    = rule("minimum",    lambda x, y: x if x <= y or x != x else y,                        lambda z, x, y: (0.5 * (1.0 + greater(y, x) - greater(x, y)), 0.5 * (1.0 + greater(x, y) - greater(y, x))), selects=True)
+leaky_relu = rule("leaky_relu", lambda x, *, negative_slope: where(step(x), x, negative_slope * x),                 lambda z, x, *, negative_slope=0.01: (where(step(x), 1.0, negative_slope),), selects=True)  # negative_slope at the kink
+maximum    = rule("maximum",    lambda x, y: x if x >= y or x != x else y,                                          lambda z, x, y: (0.5 * (1.0 + greater(x, y) - greater(y, x)), 0.5 * (1.0 + greater(y, x) - greater(x, y))), selects=True)  # a tie is shared
+minimum    = rule("minimum",    lambda x, y: x if x <= y or x != x else y,                                          lambda z, x, y: (0.5 * (1.0 + greater(y, x) - greater(x, y)), 0.5 * (1.0 + greater(x, y) - greater(y, x))), selects=True)
 
 # --- Over lists ---
 
-sum       = rule("sum",       lambda xs: total(xs),                                       lambda z, xs: ([1.0 for x in xs],), over_lists=True)
-mean      = rule("mean",      lambda xs: total(xs) / length(xs),                          lambda z, xs: ([1.0 / length(xs) for x in xs],), over_lists=True)
+sum       = rule("sum",       lambda xs: total(xs),                                             lambda z, xs: ([1.0 for x in xs],), over_lists=True)
+mean      = rule("mean",      lambda xs: total(xs) / length(xs),                                lambda z, xs: ([1.0 / length(xs) for x in xs],), over_lists=True)
 dot       = rule("dot",       lambda xs, ys: total(x * y for x, y in zip(xs, ys, strict=True)), lambda z, xs, ys: (ys, xs), over_lists=True)
-logsumexp = rule("logsumexp", lambda xs: _logsumexp(xs),                                lambda z, xs: (_softmax(xs),), over_lists=True)
-prod      = rule("prod",      lambda xs: _products(xs)[-1],                               lambda z, xs: (_products_of_others(xs),), over_lists=True)
-norm      = rule("norm",      lambda xs: _norm(xs, _scale(xs)) / _scale(xs),              lambda z, xs: (_direction(xs),), over_lists=True)  # 0 at the origin
-max       = rule("max",       lambda xs: largest(xs),                                     lambda z, xs: (_shared(xs, z),), over_lists=True, selects=True)  # a tie is shared
-min       = rule("min",       lambda xs: -largest([-x for x in xs]),                      lambda z, xs: (_shared(xs, z),), over_lists=True, selects=True)
+logsumexp = rule("logsumexp", lambda xs: _logsumexp(xs),                                        lambda z, xs: (_softmax(xs),), over_lists=True)
+prod      = rule("prod",      lambda xs: _products(xs)[-1],                                     lambda z, xs: (_products_of_others(xs),), over_lists=True)
+norm      = rule("norm",      lambda xs: _norm(xs, _scale(xs)) / _scale(xs),                    lambda z, xs: (_direction(xs),), over_lists=True)  # 0 at the origin
+max       = rule("max",       lambda xs: largest(xs),                                           lambda z, xs: (_shared(xs, z),), over_lists=True, selects=True)  # a tie is shared
+min       = rule("min",       lambda xs: -largest([-x for x in xs]),                            lambda z, xs: (_shared(xs, z),), over_lists=True, selects=True)
 
 # --- What the slopes above need with all digits, also where the plain formula rounds or overflows on its way ---
 
 lowered    = rule("lowered",    lambda x, y, *, k: pow(x, y - k) * pow(clip(x, 5e-324, LARGEST), y - (y - k + k)), lambda z, x, y, *, k: ((y - k) * lowered(x, y, k + 1), xlogy(z, x)))  # x**(y - k)
-xlogy      = rule("xlogy",      lambda x, y: x * log(where(x, y, clip(y, 1.0, 2.0))),     lambda z, x, y: (log(y), x / y))  # x·log(y), 0 for x = 0
-unit       = rule("unit",       lambda x, y: _unit(x, y),                                 lambda z, x, y: (unit(y, x) / hypot(x, y) * unit(y, x), -z * unit(y, x) / hypot(x, y)))  # x / hypot(x, y), 0 at the origin
-exp_sub    = rule("exp_sub",    lambda x, y: _exp_sub(x, y),                              lambda z, x, y: (z, -z))  # exp(x - y)
-gauss      = rule("gauss",      lambda x: _bell(x, 1.0),                                  lambda z, x: (-2.0 * (x * z),))  # exp(-x²)
-normal_pdf = rule("normal_pdf", lambda x: 0.3989422804014327 * _bell(x, 0.5),             lambda z, x: (-x * z,))  # exp(-x²/2) / √(2π)
-normal_cdf = rule("normal_cdf", lambda x: _normal_cdf(x),                                 lambda z, x: (normal_pdf(x),))
+xlogy      = rule("xlogy",      lambda x, y: x * log(where(x, y, clip(y, 1.0, 2.0))),                              lambda z, x, y: (log(y), x / y))  # x·log(y), 0 for x = 0
+unit       = rule("unit",       lambda x, y: _unit(x, y),                                                          lambda z, x, y: (unit(y, x) / hypot(x, y) * unit(y, x), -z * unit(y, x) / hypot(x, y)))  # x / hypot(x, y), 0 at the origin
+exp_sub    = rule("exp_sub",    lambda x, y: _exp_sub(x, y),                                                       lambda z, x, y: (z, -z))  # exp(x - y)
+gauss      = rule("gauss",      lambda x: _bell(x, 1.0),                                                           lambda z, x: (-2.0 * (x * z),))  # exp(-x²)
+normal_pdf = rule("normal_pdf", lambda x: 0.3989422804014327 * _bell(x, 0.5),                                      lambda z, x: (-x * z,))  # exp(-x²/2) / √(2π)
+normal_cdf = rule("normal_cdf", lambda x: _normal_cdf(x),                                                          lambda z, x: (normal_pdf(x),))
 
 # fmt: on
 
@@ -179,6 +180,17 @@ def _shared(xs: Any, z: Any) -> list[Any]:
     equal = [1.0 - greater(x, z) - greater(z, x) for x in xs]
     ties = total(equal)
     return [each / ties for each in equal]
+
+
+def _power(x: Any, n: Any) -> Any:
+    return x * x if n == 2 else x * x * x if n == 3 else pow(x, n)
+
+
+def _power_below(x: Any, n: Any) -> Any:
+    """Return x**(n - 1)."""
+    if n == 2:
+        return x
+    return power(x, n - 1) if n - 1 + 1 == n else lowered(x, n, 1)  # where n - 1 is rounded
 
 
 def _logsumexp(xs: Any) -> Any:
