@@ -159,6 +159,21 @@ class Graph:
                 depth[edge.target] = max(depth[edge.target], depth[node] + 1)
         return depth
 
+    @cached_property
+    def columns(self) -> list[list[Node]]:
+        """The nodes in columns from left to right by depth, each column in the order of making.
+
+        A leaf stands in the column before the first node that uses it.
+        """
+        column = dict(self.depth)
+        for node in self.nodes:
+            if not self.incoming[node] and self.outgoing[node]:
+                column[node] = min(self.depth[edge.target] for edge in self.outgoing[node]) - 1
+        columns: dict[int, list[Node]] = {number: [] for number in sorted(set(column.values()))}
+        for node in self.nodes:
+            columns[column[node]].append(node)
+        return [*columns.values()]
+
     @property
     def ranks_crossed(self) -> int:
         """How many ranks of a picture all edges cross together, which is what their layout costs."""

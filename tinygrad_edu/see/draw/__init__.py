@@ -20,6 +20,8 @@ from tinygrad_edu.see.network import Network, NoNetworkError, read_network
 if TYPE_CHECKING:
     from pathlib import Path
 
+Texts = dict[str, list[str]]
+
 COLOURS = "Orange raises the derivative, blue lowers it; width shows by how much"
 NUMBERS = "The number on a line is ∂(result)/∂(argument)"
 WEIGHTS = "A line is a weight: width shows its size, dashes that it is negative."
@@ -34,10 +36,17 @@ class Drawing:
         alt: what the picture shows, in words, for those who do not see it.
     """
 
-    def __init__(self, source: str, alt: str = render.ALT, engine: str = "dot") -> None:
+    def __init__(
+        self,
+        source: str,
+        alt: str = render.ALT,
+        engine: str = "dot",
+        laid_out: tuple[str, Texts] | None = None,
+    ) -> None:
         self.source = source
         self.alt = alt
         self._engine = engine
+        self._laid_out = laid_out  # what is laid out in place of the source, and the texts to put into it
 
     @cached_property
     def svg(self) -> str:
@@ -45,7 +54,10 @@ class Drawing:
         import hashlib
 
         scope = "g" + hashlib.sha256(self.source.encode()).hexdigest()[:8]
-        return render.svg(self.source, scope, self.alt, self._engine)
+        if self._laid_out is None:
+            return render.svg(self.source, scope, self.alt, self._engine)
+        source, texts = self._laid_out
+        return render.filled(render.svg(source, scope, self.alt, self._engine), scope, texts)
 
     def save(self, path: str | os.PathLike[str], *, dpi: float = 96, transparent: bool = False) -> "Path":
         """Write the picture to a file, in the format that the file's suffix names, and return its path.
@@ -84,8 +96,8 @@ class Drawing:
 class DotDrawing(Drawing):
     """A drawing that also answers to ``render``, as the graphviz package's do."""
 
-    def __init__(self, source: str, format: str) -> None:
-        super().__init__(source)
+    def __init__(self, drawing: Drawing, format: str) -> None:
+        super().__init__(drawing.source, laid_out=drawing._laid_out)
         self.format = format
 
     def render(
@@ -186,8 +198,9 @@ def draw(
         captions += [f"{COLOURS}; dashed: not at all."] * bool(shown) + [
             NUMBERS + (MATRICES if graph.detail == "layer" else ".")
         ]
-    picture = view(graph, shown, constants)
-    return Drawing(dot.digraph(picture, rankdir, "\n".join(filter(None, captions))))
+    picture, caption = view(graph, shown, constants), "\n".join(filter(None, captions))
+    laid_out = dot.digraph(dot.with_room(picture), rankdir, caption)
+    return Drawing(dot.digraph(picture, rankdir, caption), laid_out=(laid_out, dot.texts(picture)))
 
 
 def _figure(network: Network, several: list[Value], captions: list[str], legend: bool) -> Drawing | None:
@@ -248,7 +261,7 @@ def draw_dot(root: Value, format: str = "svg", rankdir: Literal["LR", "TB"] = "L
     >>> "rankdir=TB" in draw_dot(a * b, rankdir="TB").source
     True
     """
-    return DotDrawing(draw(root, detail="ops", rankdir=rankdir).source, format)
+    return DotDrawing(draw(root, detail="ops", rankdir=rankdir), format)
 
 
 def _show(self: Value, include: Any = None, exclude: Any = None) -> dict[str, str]:

@@ -6,6 +6,7 @@ quoted and escaped: whatever they hold, they are text in the picture and nothing
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from tinygrad_edu.see.draw import theme
@@ -54,12 +55,49 @@ class Picture(NamedTuple):
     Attributes:
         nodes: the nodes, named n0, n1, … by their position.
         arrows: the edges, with the ids e0, e1, ….
+        columns: the nodes by position, column by column, each from top to bottom; as Graphviz likes if empty.
         is_entangled: whether the edges cross so many ranks that only straight lines are laid out quickly.
     """
 
     nodes: list[Node]
     arrows: list[Arrow]
+    columns: Sequence[Sequence[int]] = ()
     is_entangled: bool = False
+
+
+WIDEST_NUMBER = "−8.88888e-100"
+_NUMBER = re.compile(r"(?<![\w₀-₉])\(?(?:−?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|inf|nan)|–)\)?(?!\w)")
+
+
+def with_room(picture: Picture) -> Picture:
+    """Return a picture with the widest number in place of every number: so it is laid out.
+
+    Then the places do not depend on the numbers.
+    """
+
+    def roomy(text: str) -> str:
+        lines = text.split("\n")  # in a product, a negative number has brackets
+        return "\n".join(
+            _NUMBER.sub(f"({WIDEST_NUMBER})" if "×" in line else WIDEST_NUMBER, line) for line in lines
+        )
+
+    def rows(node: Node) -> list[str]:
+        title, *others = node.rows
+        if title.endswith(" Values"):
+            others = [f"{row.split()[0]} {WIDEST_NUMBER} … {WIDEST_NUMBER}" for row in others[:2]] + others[
+                2:
+            ]
+        return [roomy(title) if node.is_constant else title, *map(roomy, others)]
+
+    nodes = [node._replace(rows=rows(node)) for node in picture.nodes]
+    arrows = [arrow._replace(label=roomy(arrow.label)) for arrow in picture.arrows]
+    return picture._replace(nodes=nodes, arrows=arrows)
+
+
+def texts(picture: Picture) -> dict[str, list[str]]:
+    """Return the lines of text of every node and every edge, by its id."""
+    found = {f"n{i}": "\n".join(node.rows).split("\n") for i, node in enumerate(picture.nodes)}
+    return found | {f"e{i}": arrow.label.split("\n") for i, arrow in enumerate(picture.arrows) if arrow.label}
 
 
 def digraph(picture: Picture, rankdir: str = "LR", caption: str = "", title: str = "") -> str:
@@ -94,6 +132,12 @@ def digraph(picture: Picture, rankdir: str = "LR", caption: str = "", title: str
         room = "" if node.is_constant else " " * (len(node.rows[0]) // 16)
         fields = "|".join(map(escaped, [f"{room}{node.rows[0]}{room}", *node.rows[1:]]))
         dot.node(f"n{i}", fields if rankdir == "LR" else f"{{{fields}}}", id=f"n{i}", **look)
+    for column in picture.columns:
+        with dot.subgraph(graph_attr={"rank": "same"}) as same:
+            for i in column[:1]:
+                same.node(f"n{i}")
+            for above, below in pairwise(column):
+                same.edge(f"n{above}", f"n{below}", style="invis")
     for i, arrow in enumerate(picture.arrows):
         if arrow.flow is not None:
             look = theme.flow(arrow.flow, largest)

@@ -3,7 +3,7 @@
 import html
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tinygrad_edu.see.draw import theme
@@ -81,6 +81,24 @@ def svg(dot: str, scope: str, alt: str = ALT, engine: str = "dot") -> str:
     return text.replace("<svg ", f'<svg id="{scope}" role="img" aria-label="{html.escape(alt)}" ', 1).replace(
         "<g ", style + "<g ", 1
     )
+
+
+def filled(svg: str, scope: str, texts: Mapping[str, Sequence[str]]) -> str:
+    """Write other texts into a picture, line by line.
+
+    Args:
+        svg: the picture.
+        scope: its scope.
+        texts: for the id of a group, without the scope, its lines of text.
+    """
+
+    def fill(group: re.Match[str]) -> str:
+        lines = iter(texts.get(group[1], ()))
+        return re.sub(
+            r">[^<]*</text>", lambda _: f">{html.escape(next(lines), quote=False)}</text>", group[0]
+        )
+
+    return re.sub(rf'<g id="{scope}-([ne]\d+)" .*?</g>\n', fill, svg, flags=re.DOTALL)
 
 
 def _flow_on_top(text: str) -> str:

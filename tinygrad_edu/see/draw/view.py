@@ -1,5 +1,6 @@
 """What a picture of a graph shows: the rows of every node and the text on every edge."""
 
+from collections import Counter
 from collections.abc import Sequence
 from math import isclose, isfinite
 
@@ -17,12 +18,24 @@ MOST_OPERATIONS, LONGEST_FORMULA = 8, 28
 MOST_ENTRIES = 4  # of a matrix that is written out on an edge between layers
 
 MOST_NODES, MOST_RANKS_CROSSED = 300, 10_000  # more cannot be read, or takes long to lay out
+HIGHEST = 4_000  # pixels of a picture that can be read
+ROW, LABEL, FORMULA = 93, 27, 41  # pixels that a node takes, a number on an edge, a formula with a number
 
 
 def is_crowded(graph: Graph) -> bool:
-    """Return whether a picture of the graph would be too crowded to read."""
+    """Return whether a picture of the graph would be too crowded or too large to read."""
     nodes, edges = len(graph.nodes), len(graph.edges)
-    return nodes > MOST_NODES or edges > 150 + 2 * nodes or graph.ranks_crossed > MOST_RANKS_CROSSED
+    if nodes > MOST_NODES or edges > 150 + 2 * nodes or graph.ranks_crossed > MOST_RANKS_CROSSED:
+        return True
+    return _height(graph) > HIGHEST
+
+
+def _height(graph: Graph) -> int:
+    """Return about how high the picture is, in pixels: nodes stand in columns, and labels between them."""
+    label = LABEL if graph.detail in ("ops", "named") else FORMULA
+    column = {node: i for i, nodes in enumerate(graph.columns) for node in nodes}
+    between = Counter(i for edge in graph.edges for i in range(column[edge.source], column[edge.target]))
+    return max([len(nodes) * ROW for nodes in graph.columns] + [count * label for count in between.values()])
 
 
 def view(graph: Graph, wrt: Sequence[Value] = (), constants: bool = True) -> Picture:
@@ -56,7 +69,11 @@ def view(graph: Graph, wrt: Sequence[Value] = (), constants: bool = True) -> Pic
         for edge, flow in ((edge, flows.get(edge)) for edge in graph.edges)
         if edge.source in position
     ]
-    return Picture(nodes, arrows, graph.ranks_crossed > theme.MOST_RANKS_CROSSED)
+    columns = [[position[node] for node in column if node in position] for column in graph.columns]
+    is_entangled = graph.ranks_crossed > theme.MOST_RANKS_CROSSED
+    return Picture(
+        nodes, arrows, [] if is_entangled else [column for column in columns if column], is_entangled
+    )
 
 
 # --- Gradients ---
