@@ -25,7 +25,7 @@ from tinygrad_edu.engine.errors import DivisionByZeroError, DomainError, StaleEr
 from tinygrad_edu.engine.gradient import gradient
 from tinygrad_edu.engine.implicit import implicit
 from tinygrad_edu.engine.op import TABLE, Op
-from tinygrad_edu.engine.rules import softmax
+from tinygrad_edu.engine.rules import softmax, swish
 from tinygrad_edu.engine.storage import from_json, to_json, to_networkx
 from tinygrad_edu.engine.value import COMPILED, Value, topological_order
 from tinygrad_edu.program.function import BranchError, Function, function
@@ -71,6 +71,7 @@ __all__ = [
     "jvp",
     "rule",
     "softmax",
+    "swish",
     "to_json",
     "to_networkx",
     "topological_order",
