@@ -32,8 +32,10 @@ from tinygrad_edu.program.function import BranchError, Function, function
 from tinygrad_edu.see.diagnose import Diagnosis, diagnose
 from tinygrad_edu.see.draw import Drawing, draw, draw_dot
 from tinygrad_edu.see.draw.animate import Animation, animate
+from tinygrad_edu.see.exercise import Exercise, exercise
 from tinygrad_edu.see.explain import Explanation, Explanations, explain
 from tinygrad_edu.see.explore import Explorer, explore
+from tinygrad_edu.see.handout import Handout, handout
 from tinygrad_edu.three_layer import worked_example
 
 # What `from tinygrad_edu import *` gives: it must not replace Python's own abs, max, pow, sum, ….
@@ -46,10 +48,12 @@ __all__ = [
     "DivisionByZeroError",
     "DomainError",
     "Drawing",
+    "Exercise",
     "Explanation",
     "Explanations",
     "Explorer",
     "Function",
+    "Handout",
     "StaleError",
     "TooLargeError",
     "Value",
@@ -59,11 +63,13 @@ __all__ = [
     "diagnose",
     "draw",
     "draw_dot",
+    "exercise",
     "explain",
     "explore",
     "from_json",
     "function",
     "gradient",
+    "handout",
     "hessian",
     "hessian_vector_product",
     "implicit",

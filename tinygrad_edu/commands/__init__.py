@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from tinygrad_edu._common import __version__
 from tinygrad_edu._common.names import UnknownNameError
-from tinygrad_edu.commands import example, graphs, train
+from tinygrad_edu.commands import example, graphs, teaching, train
 from tinygrad_edu.engine.value import COMPILED
 from tinygrad_edu.see.draw.render import NoEngineError
 
@@ -75,5 +75,6 @@ def _parser() -> argparse.ArgumentParser:
     example.add_arguments(parser)
     commands = parser.add_subparsers(title="other commands", metavar="COMMAND", parser_class=_Parser)
     graphs.add_parsers(commands, _Parser)
+    teaching.add_parsers(commands, _Parser)
     train.add_parser(commands)
     return parser

@@ -162,6 +162,7 @@ EN = {
     "mistake_half": "Your number is off by a factor of 2: the ½ of the error cancels with the 2 of the square, once.",
     "mistake_swapped": "Your number has one factor of a product in place of the other: ∂net/∂w is the input, ∂net/∂input is w.",
     "mistake_sum": "Your number adds where it should multiply, or multiplies paths: factors multiply, paths add.",
+    "mistake_carried": "Your number follows from an earlier answer that is not right.",
     "mistake_rate": "The update is w − learning rate × gradient: the rate is missing, or the sign is turned.",
 }
 
@@ -309,6 +310,7 @@ ZH = {
     "mistake_half": "你的数差了 2 倍：误差中的 ½ 与平方的 2 相约，只约一次。",
     "mistake_swapped": "你的数把乘积的两个因子弄反了：∂net/∂w 等于输入，∂net/∂输入 等于 w。",
     "mistake_sum": "你的数该乘的地方用了加，或把路径相乘：因子相乘，路径相加。",
+    "mistake_carried": "你的数由前面一个不正确的答案得来。",
     "mistake_rate": "更新是 w − 学习率 × 梯度：漏了学习率，或符号反了。",
 }
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from math import isfinite
-from typing import overload
+from typing import Any, overload
 
 from tinygrad_edu._common.checks import is_number
 from tinygrad_edu._common.names import look_up
@@ -93,9 +93,12 @@ class Explanation(Derivation):
         writer = Writer(self._names)
         return f"<Explanation: {self._derivative(writer)} = {writer.number(self.value)}>"
 
+    def _writer(self, latex: bool) -> Writer:
+        return Writer(self._names, latex, self._lang)
+
     def sections(self, latex: bool = False) -> list[Section]:
         """Return the explanation in parts, its equations written as text or as LaTeX."""
-        writer = Writer(self._names, latex, self._lang)
+        writer = self._writer(latex)
         if not self.path_count or self.root is self.wrt:
             value = Equation(self._derivative(writer), [f"= {writer.number(self.value)}"])
             title = self._independence or writer.say("same_value")
@@ -179,7 +182,7 @@ class Explanation(Derivation):
                 if forms and len(forms[0]) > LONGEST:
                     forms.pop()
                 right = [f"= {form}" for form in dict.fromkeys(forms) if form != value]
-                yield Equation(self._along(edge, writer), [*right, f"= {value}"])
+                yield Equation(self._along(edge, writer), [*right, f"= {writer.number(edge.slope, edge)}"])
 
         return _section(writer, "factor" if len(self.edges) == 1 else "factors", equations())
 
@@ -190,15 +193,27 @@ class Explanation(Derivation):
         derivative = self._derivative(writer)
         equations = []
         for i, path in enumerate(self.paths):
-            first, *rest = writer.product([writer.factor(edge.slope) for edge in path], writer.times)
+            first, *rest = writer.product([writer.factor(edge.slope, edge) for edge in path], writer.times)
             left = derivative if self.path_count == 1 else writer.words(writer.say("path", number=i + 1))
-            amount = [f"= {writer.number(multiplied(path))}"] if rest else []
+            amount = [f"= {writer.number(multiplied(path), self.product_of(path))}"] if rest else []
             equations.append(Equation(left, [f"= {first}", *rest, *amount]))
         if self.path_count == 1:
             return [Section(writer.say("multiplied"), equations)]
         amounts = [multiplied(path) for path in self.paths]
-        total = Equation(derivative, [*writer.sum(amounts), f"= {writer.number(self.value)}"])
+        terms = writer.sum(amounts, [*map(self.product_of, self.paths)])
+        total = Equation(derivative, [*terms, f"= {writer.number(self.value, self.wrt)}"])
         return [Section(writer.say("multiplied_added"), [*equations, total])]
+
+    def product_of(self, path: list[Edge]) -> Any:
+        """Return what has the product along a path as its number, for a ``Writer``."""
+        if len(path) == 1:
+            return path[0]
+        return self.wrt if self.path_count == 1 else tuple(path)
+
+    def gradient_of(self, node: Node) -> Any:
+        """Return what has ∂root/∂node as its number, for a ``Writer``: an edge, if that is all there is."""
+        edges = self._graph.outgoing.get(node, [])
+        return edges[0] if len(edges) == 1 and edges[0].target is self.root else node
 
     def _backward_pass(self, writer: Writer) -> Section:
         """The factored form: each derivative of the root once, from those that come after it."""
@@ -212,16 +227,19 @@ class Explanation(Derivation):
                     continue  # one of the factors above
                 symbols, numbers = [], []
                 for edge in edges:
-                    symbol, number = self._along(edge, writer), writer.factor(edge.slope)
+                    symbol, number = self._along(edge, writer), writer.factor(edge.slope, edge)
                     if edge.target is not root:
                         symbol = f"{writer.derivative(names[root], names[edge.target])} {writer.dot} {symbol}"
-                        number = f"{writer.factor(adjoint[edge.target])} {writer.times} {number}"
+                        onward = writer.factor(adjoint[edge.target], self.gradient_of(edge.target))
+                        number = f"{onward} {writer.times} {number}"
                     symbols.append(symbol)
                     numbers.append(number)
-                terms = writer.sum([*map(self._graph.contribution, edges)])
+                terms = writer.sum(
+                    [*map(self._graph.contribution, edges)], [(edge, "term") for edge in edges]
+                )
                 symbols, numbers = as_sum(symbols), as_sum(numbers)
                 right = [*symbols, *numbers, *(terms if len(edges) > 1 and terms != numbers else [])]
-                value = f"= {writer.number(adjoint[node])}"
+                value = f"= {writer.number(adjoint[node], node)}"
                 yield Equation(writer.derivative(names[root], names[node]), [*right, value])
 
         return _section(writer, "used_again", equations())
@@ -229,10 +247,11 @@ class Explanation(Derivation):
     def _update(self, writer: Writer, learning_rate: float) -> Section:
         name, rate = writer.name(writer.names[self.wrt]), writer.number(learning_rate)
         before, after = self.wrt.data, self.wrt.data - learning_rate * self.value
+        slope = writer.factor(self.value, self.gradient_of(self.wrt))
         right = [
             f"= {name} {writer.minus} {rate} {writer.dot} {self._derivative(writer)}",
-            f"= {writer.number(before)} {writer.minus} {rate} {writer.times} {writer.factor(self.value)}",
-            f"= {writer.number(after)}",
+            f"= {writer.number(before)} {writer.minus} {rate} {writer.times} {slope}",
+            f"= {writer.number(after, 'update')}",
         ]
         return Section(writer.say("update"), [Equation(name + writer.updated, right)])
 

@@ -4,7 +4,7 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.program import forms
@@ -56,11 +56,16 @@ class Writer:
         """Write the derivative of one name with respect to another."""
         return notation.derivative(of, wrt, self.latex)
 
-    def number(self, x: float) -> str:
-        """Write a number."""
+    def number(self, x: float, of: Any = None) -> str:
+        """Write a number.
+
+        Args:
+            x: the number.
+            of: what has this number; an exercise leaves some numbers out.
+        """
         return forms.number(x, self.latex)
 
-    def factor(self, x: float) -> str:
+    def factor(self, x: float, of: Any = None) -> str:
         """Write a number as it stands in a product: in brackets if it is negative."""
         return f"{forms.number(x, self.latex):PRODUCT}"
 
@@ -102,8 +107,13 @@ class Writer:
             factors = [*factors[: MOST_FACTORS // 2], self.words("…"), *factors[-MOST_FACTORS // 2 :]]
         return [factors[0], *(f"{times} {factor}" for factor in factors[1:])]
 
-    def sum(self, amounts: Sequence[float]) -> list[str]:
-        """Return a sum of numbers as pieces of an equation, subtracting what is negative."""
+    def sum(self, amounts: Sequence[float], of: Sequence[Any]) -> list[str]:
+        """Return a sum of numbers as pieces of an equation, subtracting what is negative.
+
+        Args:
+            amounts: the numbers.
+            of: what has each of them, as for ``number``.
+        """
         first, *rest = amounts
         signs = [self.minus if amount < 0 else "+" for amount in rest]
         return [
@@ -171,20 +181,27 @@ def to_mathml(sections: Sequence[Section]) -> str:
     """Return sections as HTML, each equation in a math element, which browsers show without any script."""
     import html
 
-    from latex2mathml.converter import convert
-
     parts = []
     for title, equations in sections:
         parts.append(f"<p>{html.escape(title)}</p>")
         for left, right in equations:
-            words: list[str] = []
-            latex = _WORDS.sub(functools.partial(_set_aside, words), " ".join([left, *right]))
-            math = _SIGN.sub(r'\1<mo form="prefix">', convert(latex, display="block"))
-            for i, text in enumerate(words):
-                shown = html.escape(text).replace(" ", "\N{NO-BREAK SPACE}")
-                math = math.replace(f"<mtext>{i}</mtext>", f"<mtext>{shown}</mtext>")
-            parts.append(f'<div style="margin: 0.6em 0">{math}</div>')
+            parts.append(f'<div style="margin: 0.6em 0">{mathml(" ".join([left, *right]))}</div>')
     return "\n".join(parts)
+
+
+def mathml(latex: str, display: Literal["block", "inline"] = "block") -> str:
+    """Return a formula as a math element."""
+    import html
+
+    from latex2mathml.converter import convert
+
+    words: list[str] = []
+    latex = _WORDS.sub(functools.partial(_set_aside, words), latex)
+    math: str = _SIGN.sub(r'\1<mo form="prefix">', convert(latex, display=display))
+    for i, text in enumerate(words):
+        shown = html.escape(text).replace(" ", "\N{NO-BREAK SPACE}")
+        math = math.replace(f"<mtext>{i}</mtext>", f"<mtext>{shown}</mtext>")
+    return math
 
 
 # The converter does not know what is escaped inside \text: it gets numbers, and the words come in afterwards.

@@ -1,0 +1,59 @@
+"""``exercise`` and ``handout``: sheets of a derivation, with blanks and without."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tinygrad_edu.commands import graphs
+from tinygrad_edu.see.exercise import LEARNING_RATE, exercise
+from tinygrad_edu.see.handout import handout
+
+
+def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> None:
+    """Add the commands ``exercise`` and ``handout`` to a parser.
+
+    Args:
+        commands: what ``ArgumentParser.add_subparsers`` returned.
+        parser_class: the class of its parsers.
+    """
+    subject = graphs.subject_parser(parser_class)
+
+    command = commands.add_parser("exercise", parents=[subject], help="write a sheet with blanks, and its key")
+    add = command.add_argument
+    add("name", metavar="NAME", help="the name to differentiate with respect to, such as w5")
+    add("--blanks", type=int, metavar="COUNT", help="how many numbers are left out, the last factor first (all)")
+    add("--seed", type=int, metavar="NUMBER", help="draw other numbers, for the sheet of this number")
+    add("--learning-rate", type=float, metavar="ETA", default=LEARNING_RATE, help=f"({LEARNING_RATE})")
+    add("--output", metavar="FILE", default="exercise.html", help="an .html, .md or .tex (exercise.html)")
+    command.set_defaults(run=run_exercise)
+
+    command = commands.add_parser("handout", parents=[subject], help="write the picture and the derivation")
+    add = command.add_argument
+    add("name", metavar="NAME", help="the name to differentiate with respect to, such as w5")
+    add("--learning-rate", type=float, metavar="ETA", help="show the update as well")
+    add("--output", metavar="FILE", default="handout.html", help="an .html, .md or .tex (handout.html)")
+    command.set_defaults(run=run_handout)
+
+
+def run_exercise(options: argparse.Namespace) -> None:
+    """Write a sheet and its key, and print their paths."""
+    root, names = graphs.subject(options)
+    made = exercise(
+        root,
+        graphs.value(options.name, names),
+        blanks=options.blanks,
+        seed=options.seed,
+        detail=options.detail,
+        learning_rate=options.learning_rate,
+    )
+    output = Path(options.output)
+    print(f"The sheet with {len(made.blanks)} blanks: {made.sheet.save(output)}")
+    print(f"The key: {made.key.save(output.with_stem(f'{output.stem}-key'))}")
+
+
+def run_handout(options: argparse.Namespace) -> None:
+    """Write a handout, and print its path."""
+    root, names = graphs.subject(options)
+    wrt = graphs.value(options.name, names)
+    made = handout(root, wrt, detail=options.detail, learning_rate=options.learning_rate)
+    print(f"The handout of {made.title}: {made.save(options.output)}")
