@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tinygrad_edu {__version__} ({ENGINE})")
     example.add_arguments(parser)
     commands = parser.add_subparsers(title="other commands", metavar="COMMAND", parser_class=_Parser)
-    graphs.add_parsers(commands, _Parser)
-    teaching.add_parsers(commands, _Parser)
+    subject = graphs.add_parsers(commands, _Parser)
+    teaching.add_parsers(commands, subject)
     train.add_parser(commands)
     return parser

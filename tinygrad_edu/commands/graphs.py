@@ -16,12 +16,15 @@ from tinygrad_edu.see.words import WORDS
 from tinygrad_edu.three_layer import network_example, worked_example
 
 
-def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     """Add the commands ``explain``, ``draw``, ``animate`` and ``explore`` to a parser.
 
     Args:
         commands: what ``ArgumentParser.add_subparsers`` returned.
         parser_class: the class of its parsers.
+
+    Returns:
+        A parser of the options that say which graph a command is about, for commands of other modules.
     """
     subject = parser_class(add_help=False)
     add = subject.add_argument
@@ -60,28 +63,29 @@ def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> N
     add("--lang", choices=[*WORDS], default="en", help="the language that the page begins with (en)")
     add("--open", action="store_true", help="open it in the browser")
     command.set_defaults(run=run_explore)
+    return subject
 
 
 def run_explain(options: argparse.Namespace) -> None:
     """Print the explanation of one derivative."""
-    root, names = _subject(options)
-    wrt = _value(options.name, names)
+    root, names = subject_of(options)
+    wrt = value_named(options.name, names)
     explanation = explain(root, wrt, detail=options.detail, learning_rate=options.learning_rate)
     print(explanation if options.format == "text" else getattr(explanation, options.format))
 
 
 def run_draw(options: argparse.Namespace) -> None:
     """Write a picture, and print its path."""
-    root, names = _subject(options)
-    wrt = [_value(name, names) for name in options.names]
+    root, names = subject_of(options)
+    wrt = [value_named(name, names) for name in options.names]
     drawing = draw(root, wrt, detail=options.detail, rankdir=options.rankdir, legend=options.legend)
     print(f"The picture of {root.label}: {drawing.save(options.output)}")
 
 
 def run_animate(options: argparse.Namespace) -> None:
     """Write an animation, and print its path."""
-    root, names = _subject(options)
-    wrt = _value(options.name, names) if options.name else None
+    root, names = subject_of(options)
+    wrt = value_named(options.name, names) if options.name else None
     animation = animate(root, wrt, detail=options.detail, seconds=options.seconds)
     saved = animation.save(options.output)
     print(f"The passes over the graph of {root.label} in {len(animation.steps)} steps: {saved}")
@@ -89,8 +93,8 @@ def run_animate(options: argparse.Namespace) -> None:
 
 def run_explore(options: argparse.Namespace) -> None:
     """Write a page, print its path, and open it if asked to."""
-    root, names = _subject(options)
-    wrt = _value(options.name, names) if options.name else None
+    root, names = subject_of(options)
+    wrt = value_named(options.name, names) if options.name else None
     page = explore(root, wrt, detail=options.detail, lang=options.lang).save(options.output)
     print(f"The page of {root.label}: {page}")
     if options.open:
@@ -99,7 +103,7 @@ def run_explore(options: argparse.Namespace) -> None:
         webbrowser.open(page.resolve().as_uri())
 
 
-def _subject(options: argparse.Namespace) -> tuple[Value, dict[str, Value]]:
+def subject_of(options: argparse.Namespace) -> tuple[Value, dict[str, Value]]:
     """Return the root that a command is about, after its backward pass, and the Values by name."""
     numbers = numbers_at(options.at)
     if options.network is not None:
@@ -143,7 +147,12 @@ def numbers_at(text: str) -> dict[str, float]:
         raise ValueError(f"--at, {error}") from None
 
 
-def _value(name: str, names: dict[str, Value]) -> Value:
+def value_named(name: str, names: dict[str, Value]) -> Value:
+    """Return the Value of a name.
+
+    Raises:
+        UnknownNameError: if there is none.
+    """
     value = look_up("Value named", name, names)
     value.label = name  # E_o1 and E_o2 have none until one asks for them
     return value

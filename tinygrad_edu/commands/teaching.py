@@ -4,24 +4,29 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tinygrad_edu.commands import graphs
+from tinygrad_edu.commands.graphs import subject_of, value_named
 from tinygrad_edu.see.exercise import LEARNING_RATE, exercise
 from tinygrad_edu.see.handout import handout
 
 
-def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Any, subject: argparse.ArgumentParser) -> None:
     """Add the commands ``exercise`` and ``handout`` to a parser.
 
     Args:
         commands: what ``ArgumentParser.add_subparsers`` returned.
-        parser_class: the class of its parsers.
+        subject: a parser of the options that say which graph a command is about.
     """
-    subject = graphs.subject_parser(parser_class)
-
-    command = commands.add_parser("exercise", parents=[subject], help="write a sheet with blanks, and its key")
+    command = commands.add_parser(
+        "exercise", parents=[subject], help="write a sheet with blanks, and its key"
+    )
     add = command.add_argument
     add("name", metavar="NAME", help="the name to differentiate with respect to, such as w5")
-    add("--blanks", type=int, metavar="COUNT", help="how many numbers are left out, the last factor first (all)")
+    add(
+        "--blanks",
+        type=int,
+        metavar="COUNT",
+        help="how many numbers are left out, the last factor first (all)",
+    )
     add("--seed", type=int, metavar="NUMBER", help="draw other numbers, for the sheet of this number")
     add("--learning-rate", type=float, metavar="ETA", default=LEARNING_RATE, help=f"({LEARNING_RATE})")
     add("--output", metavar="FILE", default="exercise.html", help="an .html, .md or .tex (exercise.html)")
@@ -37,10 +42,10 @@ def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> N
 
 def run_exercise(options: argparse.Namespace) -> None:
     """Write a sheet and its key, and print their paths."""
-    root, names = graphs.subject(options)
+    root, names = subject_of(options)
     made = exercise(
         root,
-        graphs.value(options.name, names),
+        value_named(options.name, names),
         blanks=options.blanks,
         seed=options.seed,
         detail=options.detail,
@@ -53,7 +58,7 @@ def run_exercise(options: argparse.Namespace) -> None:
 
 def run_handout(options: argparse.Namespace) -> None:
     """Write a handout, and print its path."""
-    root, names = graphs.subject(options)
-    wrt = graphs.value(options.name, names)
+    root, names = subject_of(options)
+    wrt = value_named(options.name, names)
     made = handout(root, wrt, detail=options.detail, learning_rate=options.learning_rate)
     print(f"The handout of {made.title}: {made.save(options.output)}")

@@ -120,7 +120,7 @@ class Exercise:
     ) -> list[Verdict]:
         """Say of every answer whether it is right, and if not, which usual mistake gives it.
 
-        An answer is right within one percent.
+        An answer is right within one percent; the update also within a tenth of the step.
 
         Args:
             answers: numbers by the number of the blank, or one for every blank in their order. Text such as
@@ -141,13 +141,20 @@ class Exercise:
 
     def _verdict(self, number: int, given: dict[int, float]) -> Verdict:
         blank, answer = self.blanks[number], given[number]
-        near = [mistake for mistake in blank.mistakes if _is_near(answer, mistake.number)]
+        # An updated weight is near to the weight: there a tenth of the step must be seen.
+        step = abs(blank.right - self._derivation.wrt.data) if blank.of == "update" else math.inf
+
+        def is_near(wanted: float) -> bool:
+            return abs(answer - wanted) <= min(TOLERANCE * abs(wanted), step / 10) + 5e-10
+
+        near = [mistake for mistake in blank.mistakes if is_near(mistake.number)]
         near.sort(key=lambda mistake: abs(answer - mistake.number))
-        is_right = _is_near(answer, blank.right)
+        is_right = is_near(blank.right)
         if is_right and near and abs(answer - near[0].number) < abs(answer - blank.right):
-            is_right = False  # as an updated weight is near to the weight
+            is_right = False
         keys = [] if is_right else [*dict.fromkeys(mistake.key for mistake in near)]
-        if not is_right and _is_near(answer, self._carried(blank.of, number, given)):
+        carried = self._carried(blank.of, number, given)
+        if not is_right and is_near(carried) and not math.isclose(carried, blank.right):
             keys.insert(0, "carried")
         return Verdict(number, answer, is_right, keys)
 
@@ -201,7 +208,9 @@ class Exercise:
     def _sheet_sections(self, latex: bool) -> list[Section]:
         last = len(self.blanks)
         which = f"blanks (1) to ({last})" if last > 1 else "blank (1)"
-        task = f"Fill in the {which}: formulas, and numbers in at least three significant digits."
+        task = f"Fill in the {which}: formulas, and numbers in at least three significant digits"
+        updates = any(blank.of == "update" for blank in self.blanks.values())
+        task += ", the update in so many that the step is seen." if updates else "."
         return [
             *([Section(f"Name: {'_' * 30}", []), Section(task, [])] if last else []),
             *self._derivation.given(latex),
@@ -225,10 +234,6 @@ class Exercise:
             ]
             if found:
                 yield Section(f"If {what}: {', '.join(found)}.", [])
-
-
-def _is_near(answer: float, number: float) -> bool:
-    return abs(answer - number) <= TOLERANCE * abs(number) + 5e-10
 
 
 def _as_number(blank: int, answer: Any) -> float:
@@ -449,7 +454,7 @@ def exercise(
     detail: Detail | None = None,
     learning_rate: float = LEARNING_RATE,
 ) -> Exercise:
-    r"""Make an exercise sheet of a derivative: the picture, and the derivation with blanks.
+    """Make an exercise sheet of a derivative: the picture, and the derivation with blanks.
 
     It needs a graph of which a reader can calculate every step by hand: labels on the Values that are to
     be seen, at most eight paths from ``wrt`` to ``root``, and at most 60 Values. The graph itself is
@@ -479,9 +484,8 @@ def exercise(
     ...     print(number, blank.name, f"{blank.right:.6f}")
     1 ∂out_o1/∂net_o1 0.186816
     2 ∂net_o1/∂w5 0.593270
-    >>> print(*sheet.check({1: 0.1868, 2: 0.4}), sep="\n")
-    (1) is right.
-    (2) is not right. Your number has one factor of a product in place of the other: ∂net/∂w is the input, ...
+    >>> [(verdict.is_right, verdict.mistakes) for verdict in sheet.check({1: 0.1868, 2: 0.4})]
+    [(True, []), (False, ['swapped'])]
     """
     expect_values("exercise(root, wrt) takes", root, wrt)
     if not is_number(learning_rate):
