@@ -79,6 +79,18 @@ def test_no_answer_can_be_read_on_the_sheet(name):
             assert not re.search(rf"(?<![\d.]){re.escape(written)}(?!\d)", text), blank.name
 
 
+def test_in_chinese():
+    sheet = made(seed=1, blanks=1, lang="zh")
+    text = str(sheet.sheet) + str(sheet.key) + str(sheet.check({1: 1.0})[0])
+    assert not [word for word in re.findall(r"[A-Za-z]{3,}", text) if word not in NAMES]
+    assert sheet.sheet.html.startswith('<!DOCTYPE html>\n<html lang="zh">')
+    with pytest.raises(LookupError, match="there is no language 'xx'"):
+        made(lang="xx")
+
+
+NAMES = {"net", "out", "target", "total", "sigmoid", "tanh"}
+
+
 def test_the_key_has_every_answer():
     sheet = made(seed=4)
     for i, blank in sheet.blanks.items():

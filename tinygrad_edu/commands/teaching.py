@@ -7,6 +7,7 @@ from typing import Any
 from tinygrad_edu.commands.graphs import subject_of, value_named
 from tinygrad_edu.see.exercise import LEARNING_RATE, exercise
 from tinygrad_edu.see.handout import handout
+from tinygrad_edu.see.words import WORDS
 
 
 def add_parsers(commands: Any, subject: argparse.ArgumentParser) -> None:
@@ -29,6 +30,7 @@ def add_parsers(commands: Any, subject: argparse.ArgumentParser) -> None:
     )
     add("--seed", type=int, metavar="NUMBER", help="draw other numbers, for the sheet of this number")
     add("--learning-rate", type=float, metavar="ETA", default=LEARNING_RATE, help=f"({LEARNING_RATE})")
+    add("--lang", choices=[*WORDS], default="en", help="the language (en)")
     add("--output", metavar="FILE", default="exercise.html", help="an .html, .md or .tex (exercise.html)")
     command.set_defaults(run=run_exercise)
 
@@ -36,6 +38,7 @@ def add_parsers(commands: Any, subject: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("name", metavar="NAME", help="the name to differentiate with respect to, such as w5")
     add("--learning-rate", type=float, metavar="ETA", help="show the update as well")
+    add("--lang", choices=[*WORDS], default="en", help="the language (en)")
     add("--output", metavar="FILE", default="handout.html", help="an .html, .md or .tex (handout.html)")
     command.set_defaults(run=run_handout)
 
@@ -50,6 +53,7 @@ def run_exercise(options: argparse.Namespace) -> None:
         seed=options.seed,
         detail=options.detail,
         learning_rate=options.learning_rate,
+        lang=options.lang,
     )
     output = Path(options.output)
     print(f"The sheet with {len(made.blanks)} blanks: {made.sheet.save(output)}")
@@ -60,5 +64,6 @@ def run_handout(options: argparse.Namespace) -> None:
     """Write a handout, and print its path."""
     root, names = subject_of(options)
     wrt = value_named(options.name, names)
-    made = handout(root, wrt, detail=options.detail, learning_rate=options.learning_rate)
+    rate = options.learning_rate
+    made = handout(root, wrt, detail=options.detail, learning_rate=rate, lang=options.lang)
     print(f"The handout of {made.title}: {made.save(options.output)}")

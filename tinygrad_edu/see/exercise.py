@@ -6,6 +6,7 @@ from math import isfinite, prod
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
 from tinygrad_edu._common.checks import is_number, whole
+from tinygrad_edu._common.names import look_up
 from tinygrad_edu.engine.errors import expect_values
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
 from tinygrad_edu.program import forms
@@ -17,7 +18,7 @@ from tinygrad_edu.see.explain.derivation import Equation, Section, Writer
 from tinygrad_edu.see.graph import Detail, Edge, Graph, fold, independence
 from tinygrad_edu.see.handout import Handout
 from tinygrad_edu.see.mistakes import (
-    MISTAKES,
+    KEYS,
     Mistake,
     factor_mistakes,
     mistakes,
@@ -25,7 +26,7 @@ from tinygrad_edu.see.mistakes import (
     update_mistakes,
 )
 from tinygrad_edu.see.network import NoNetworkError, read_network
-from tinygrad_edu.see.words import say
+from tinygrad_edu.see.words import WORDS, say
 
 if TYPE_CHECKING:
     import random
@@ -62,19 +63,18 @@ class Verdict(NamedTuple):
         is_right: whether it is right.
         mistakes: the keys of the usual mistakes that give this number; "carried" if it follows from an
             earlier answer that is not right.
+        lang: the language of what is said.
     """
 
     blank: int
     given: float
     is_right: bool
     mistakes: list[str]
+    lang: str = "en"
 
     def __str__(self) -> str:
-        if self.is_right:
-            return f"({self.blank}) is right."
-        return " ".join(
-            [f"({self.blank}) is not right.", *(say(f"mistake_{key}") for key in self.mistakes[:1])]
-        )
+        said = [say("sheet_right" if self.is_right else "sheet_wrong", self.lang, blank=self.blank)]
+        return " ".join(said + [say(f"mistake_{key}", self.lang) for key in self.mistakes[:1]])
 
 
 class Exercise:
@@ -87,11 +87,18 @@ class Exercise:
     """
 
     def __init__(
-        self, graph: Graph, wrt: Value, blanks: int | None, learning_rate: float, title: str
+        self,
+        graph: Graph,
+        wrt: Value,
+        blanks: int | None = None,
+        seed: int | None = None,
+        learning_rate: float = LEARNING_RATE,
+        lang: str = "en",
     ) -> None:
         self._graph = graph
-        self._derivation = _Derivation(graph, wrt, learning_rate)
+        self._derivation = _Derivation(graph, wrt, learning_rate, lang)
         self._learning_rate = learning_rate
+        self._lang = lang
         numbers = self._derivation.numbers()
         order = [of for of in numbers if isinstance(of, Edge)][::-1]  # the last factor is left out first
         order += [of for of in numbers if not isinstance(of, Edge)]
@@ -102,9 +109,14 @@ class Exercise:
         self.blanks = {
             i: self._blank(of, numbers[of]) for i, of in enumerate((of for of in numbers if of in chosen), 1)
         }
+        if self.blanks:
+            self._derivation.say_no_reasons()
+        what = self._derivation.name(wrt)
+        if seed is not None:
+            what = say("sheet_seed", lang, what=what, seed=seed)
         picture = _without_derivatives(graph)
-        self.sheet = Handout(f"Exercise: {title}", picture, self._sheet_sections)
-        self.key = Handout(f"Key: {title}", draw(graph.root, wrt), self._key_sections)
+        self.sheet = Handout(say("sheet", lang, what=what), picture, self._sheet_sections, lang)
+        self.key = Handout(say("sheet_key", lang, what=what), draw(graph.root, wrt), self._key_sections, lang)
 
     def __repr__(self) -> str:
         return f"<{self.sheet.title}, {len(self.blanks)} blanks>"
@@ -156,7 +168,7 @@ class Exercise:
         carried = self._carried(blank.of, number, given)
         if not is_right and is_near(carried) and not math.isclose(carried, blank.right):
             keys.insert(0, "carried")
-        return Verdict(number, answer, is_right, keys)
+        return Verdict(number, answer, is_right, keys, self._lang)
 
     def _carried(self, of: Any, number: int, given: dict[int, float]) -> float:
         """Return what would be right if all earlier answers were."""
@@ -207,12 +219,15 @@ class Exercise:
 
     def _sheet_sections(self, latex: bool) -> list[Section]:
         last = len(self.blanks)
-        which = f"blanks (1) to ({last})" if last > 1 else "blank (1)"
-        task = f"Fill in the {which}: formulas, and numbers in at least three significant digits"
-        updates = any(blank.of == "update" for blank in self.blanks.values())
-        task += ", the update in so many that the step is seen." if updates else "."
+        sentences = []
+        if last:
+            name = say("sheet_name", self._lang, line="_" * 30)
+            task = say("sheet_task" if last > 1 else "sheet_task_one", self._lang, last=last)
+            sentences = [name, task]
+        if any(blank.of == "update" for blank in self.blanks.values()):
+            sentences.append(say("sheet_update", self._lang))
         return [
-            *([Section(f"Name: {'_' * 30}", []), Section(task, [])] if last else []),
+            *(Section(sentence, []) for sentence in sentences),
             *self._derivation.given(latex),
             *self._derivation.written(latex, self.blanks, _Sheet),
         ]
@@ -226,14 +241,14 @@ class Exercise:
 
     def _wrong_numbers(self) -> Iterator[Section]:
         """Say for every usual mistake which numbers it gives."""
-        for key, what in MISTAKES.items():
+        for key in KEYS:
             found = [
                 f"({i}) {' or '.join(numbers)}"
                 for i, blank in self.blanks.items()
                 if (numbers := [rounded(number) for k, number in blank.mistakes if k == key])
             ]
             if found:
-                yield Section(f"If {what}: {', '.join(found)}.", [])
+                yield Section(say(f"wrong_{key}", self._lang, numbers=", ".join(found)), [])
 
 
 def _as_number(blank: int, answer: Any) -> float:
@@ -254,8 +269,8 @@ def _as_number(blank: int, answer: Any) -> float:
 class _Recorder(Writer):
     """Notes what has a number in a derivation, in the order in which the numbers occur."""
 
-    def __init__(self, names: Mapping[Any, str]) -> None:
-        super().__init__(names, latex=False)
+    def __init__(self, names: Mapping[Any, str], lang: str) -> None:
+        super().__init__(names, lang=lang)
         self.found: dict[Any, float] = {}
 
     def number(self, x: float, of: Any = None) -> str:
@@ -268,12 +283,12 @@ class _Sheet(Writer):
     """Leaves numbers out: where one is first wanted there is room for it, later its number stands.
 
     Args:
-        names, latex: as for ``Writer``.
+        names, latex, lang: as for ``Writer``.
         blanks: the number of the blank for everything that is left out.
     """
 
-    def __init__(self, names: Mapping[Any, str], latex: bool, blanks: Mapping[Any, int]) -> None:
-        super().__init__(names, latex)
+    def __init__(self, names: Mapping[Any, str], latex: bool, lang: str, blanks: Mapping[Any, int]) -> None:
+        super().__init__(names, latex, lang)
         self.blanks = blanks
         self.met: set[Any] = set()
 
@@ -333,19 +348,22 @@ class _Key(_Sheet):
 
 
 class _Derivation(Explanation):
-    """An explanation written by other writers, without the sentences that give numbers away."""
+    """An explanation written by other writers."""
 
-    def __init__(self, graph: Graph, wrt: Value, learning_rate: float) -> None:
-        super().__init__(graph, wrt, learning_rate)
-        self.reasons = []
+    def __init__(self, graph: Graph, wrt: Value, learning_rate: float, lang: str) -> None:
+        super().__init__(graph, wrt, learning_rate, lang)
         self._make: Callable[[bool], Writer] = super()._writer
+
+    def say_no_reasons(self) -> None:
+        """Leave out the sentences that give numbers away."""
+        self.reasons, self.budget = [], ""
 
     def _writer(self, latex: bool) -> Writer:
         return self._make(latex)
 
     def numbers(self) -> dict[Any, float]:
         """Return every number of the derivation that can be left out."""
-        recorder = _Recorder(self._names)
+        recorder = _Recorder(self._names, self._lang)
         self._make = lambda latex: recorder
         self.sections()
         return {of: x for of, x in recorder.found.items() if not (isinstance(of, tuple) and of[-1] == "term")}
@@ -353,16 +371,16 @@ class _Derivation(Explanation):
     def written(self, latex: bool, blanks: Mapping[int, Blank], writer: type[_Sheet]) -> list[Section]:
         """Return the derivation with these numbers left out or marked."""
         numbered = {blank.of: i for i, blank in blanks.items()}
-        self._make = lambda latex: writer(self._names, latex, numbered)
+        self._make = lambda latex: writer(self._names, latex, self._lang, numbered)
         return self.sections(latex)
 
     def name(self, of: Any) -> str:
         """Return the name of what has a number."""
-        writer = Writer(self._names, latex=False)
+        writer = Writer(self._names, lang=self._lang)
         if isinstance(of, Edge):
             return self._along(of, writer)
         if isinstance(of, tuple):
-            return f"path {[tuple(path) for path in self.paths].index(of) + 1}"
+            return writer.say("path", number=[tuple(path) for path in self.paths].index(of) + 1)
         if of == "update":
             return writer.names[self.wrt] + writer.updated
         return writer.derivative(writer.names[self.root], writer.names[of])
@@ -380,7 +398,8 @@ class _Derivation(Explanation):
             )
             for node in computed
         ]
-        return [Section(f"Given: {listed}.", []), Section("The forward pass:", equations)]
+        given = say("sheet_given", self._lang, numbers=listed)
+        return [Section(given, []), Section(say("sheet_forward", self._lang), equations)]
 
 
 def _without_derivatives(graph: Graph) -> Drawing:
@@ -453,6 +472,7 @@ def exercise(
     seed: int | None = None,
     detail: Detail | None = None,
     learning_rate: float = LEARNING_RATE,
+    lang: str = "en",
 ) -> Exercise:
     """Make an exercise sheet of a derivative: the picture, and the derivation with blanks.
 
@@ -470,8 +490,10 @@ def exercise(
             sheet. If None, the numbers of the graph stay.
         detail: how fine, as for ``explain``: "named", "ops" or "neuron".
         learning_rate: of the update at the end.
+        lang: the language, "en" or "zh".
 
     Raises:
+        UnknownNameError: for another language.
         TypeError: if ``root`` or ``wrt`` is not a Value.
         ValueError: if ``root`` does not depend on ``wrt``, the graph is too large, there are not so many
             blanks, or no other numbers are found at which the derivatives are like those of the graph.
@@ -488,6 +510,7 @@ def exercise(
     [(True, []), (False, ['swapped'])]
     """
     expect_values("exercise(root, wrt) takes", root, wrt)
+    look_up("language", lang, WORDS)
     if not is_number(learning_rate):
         raise ValueError(f"learning_rate={learning_rate!r}: it must be a finite number")
     if detail == "layer":
@@ -503,11 +526,7 @@ def exercise(
     root.zero_grad()
     graph = fold(root, detail, keep=[wrt])
     _expect_small(graph, wrt)
-    names = graph.names
-    title = Writer(names, latex=False).derivative(names[root], names[wrt])
-    return Exercise(
-        graph, wrt, blanks, learning_rate, title + (f", sheet {seed}" if seed is not None else "")
-    )
+    return Exercise(graph, wrt, blanks, seed, learning_rate, lang)
 
 
 def _expect_small(graph: Graph, wrt: Value) -> None:

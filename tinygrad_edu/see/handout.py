@@ -15,6 +15,7 @@ from tinygrad_edu.see.explain import explain
 from tinygrad_edu.see.explain.derivation import Equation, Section, mathml, to_latex, to_markdown, to_text
 from tinygrad_edu.see.graph import Detail, fold
 from tinygrad_edu.see.notation import derivative
+from tinygrad_edu.see.words import say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ LONG = 95  # characters: longer equations are broken in LaTeX; a browser breaks 
 
 PAGE = """\
 <!DOCTYPE html>
-<html lang="en">
+<html lang="{lang}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -82,11 +83,15 @@ class Handout:
     Attributes:
         title: what it is about.
         drawing: the picture.
+        lang: the language that it is written in.
     """
 
-    def __init__(self, title: str, drawing: Drawing, sections: Callable[[bool], list[Section]]) -> None:
+    def __init__(
+        self, title: str, drawing: Drawing, sections: Callable[[bool], list[Section]], lang: str = "en"
+    ) -> None:
         self.title = title
         self.drawing = drawing
+        self.lang = lang
         self._sections = sections
 
     def __str__(self) -> str:
@@ -116,7 +121,9 @@ class Handout:
                 ]
                 short = ' class="short"' if len(rows) > 2 and max(lengths) <= SHORT else ""
                 parts += [f"<section{short}>", *rows, "</section>"]
-        return PAGE.format(title=html.escape(self.title), svg=self._svg, text="\n".join(parts))
+        return PAGE.format(
+            lang=self.lang, title=html.escape(self.title), svg=self._svg, text="\n".join(parts)
+        )
 
     @property
     def tex(self) -> str:
@@ -256,6 +263,7 @@ def handout(
     *,
     detail: Detail | None = None,
     learning_rate: float | None = None,
+    lang: str = "en",
 ) -> Handout:
     r"""Return picture and derivation together, to print or to hand out.
 
@@ -264,8 +272,10 @@ def handout(
         wrt: the Value with respect to which, or several, as for ``explain``. With one, most fit a page.
         detail: how fine, as for ``explain`` and ``draw``.
         learning_rate: also show the update w⁺ = w − learning_rate · ∂root/∂w.
+        lang: the language, "en" or "zh".
 
     Raises:
+        UnknownNameError: for another language.
         TypeError, ValueError, StaleError, DomainError: as ``explain`` does.
 
     >>> from tinygrad_edu import worked_example
@@ -274,9 +284,9 @@ def handout(
     >>> page.title, "<math" in page.html, page.tex.startswith(r"\documentclass")
     ('∂E_total/∂w5', True, True)
     """
-    explanation = explain(root, wrt, detail=detail, learning_rate=learning_rate)
+    explanation = explain(root, wrt, detail=detail, learning_rate=learning_rate, lang=lang)
     several = listed(wrt)
     names = fold(root, detail).names
-    wrt_names = [names.get(value) or one_line(value.label) or "this Value" for value in several]
+    wrt_names = [names.get(value) or one_line(value.label) or say("this_value", lang) for value in several]
     title = ", ".join(derivative(names[root], name) for name in wrt_names)
-    return Handout(title or names[root], draw(root, wrt, detail=detail), explanation.sections)
+    return Handout(title or names[root], draw(root, wrt, detail=detail), explanation.sections, lang)

@@ -1,7 +1,18 @@
 """The usual mistakes with a derivative: the wrong number that each gives, computed from the graph.
 
-Exercise sheets, the quiz of a page and notebooks recognise an answer by them. What is said of each to
-who made it stands in the table of words, under ``mistake_`` and its key.
+Exercise sheets, the quiz of a page and notebooks recognise an answer by them. What is said of each to who
+made it stands in the table of words, under ``mistake_`` and its key:
+
+======== ==================================================================================
+path     a path is forgotten, or only one is taken
+updated  weights that were already updated are used for the gradients of the layers before
+at_net   the derivative of sigmoid or tanh is taken at its argument in place of its result
+minus    a minus is lost
+half     the ½ of an error is forgotten, or used twice
+swapped  one factor of a product stands in place of the other
+sum      a sum stands where a product belongs, or a product where the sum over paths belongs
+rate     the learning rate is forgotten in an update, or the step is added
+======== ==================================================================================
 
 A mistake with one operation is another local derivative. Mistakes with a product and with a gradient
 follow from it: the same product, and the same sum over paths, of the wrong local derivatives.
@@ -19,17 +30,7 @@ from tinygrad_edu.see.graph import Edge, Graph, multiplied
 from tinygrad_edu.see.words import say
 
 MOST_PATHS = 8
-MISTAKES = {
-    "path": "a path is forgotten, or only one is taken",
-    "updated": "weights that were already updated are used for the gradients of the layers before",
-    "at_net": "the derivative of sigmoid or tanh is taken at its argument in place of its result",
-    "minus": "a minus is lost",
-    "half": "the ½ of an error is forgotten, or used twice",
-    "swapped": "one factor of a product stands in place of the other, as the weight in place of the input",
-    "sum": "a sum stands where a product belongs, or a product where the sum over paths belongs",
-    "rate": "the learning rate is forgotten in an update, or the step is added",
-}
-"""What goes wrong, by the key of the mistake."""
+KEYS = "path", "updated", "at_net", "minus", "half", "swapped", "sum", "rate"
 
 AT_NET: dict[Op, Callable[[float], float]] = {
     rules.sigmoid: lambda net: net * (1 - net),

@@ -164,6 +164,26 @@ EN = {
     "mistake_sum": "Your number adds where it should multiply, or multiplies paths: factors multiply, paths add.",
     "mistake_carried": "Your number follows from an earlier answer that is not right.",
     "mistake_rate": "The update is w − learning rate × gradient: the rate is missing, or the sign is turned.",
+    # --- exercise sheets ---
+    "sheet": "Exercise: {what}",
+    "sheet_key": "Key: {what}",
+    "sheet_seed": "{what}, sheet {seed}",
+    "sheet_name": "Name: {line}",
+    "sheet_task": "Fill in the blanks (1) to ({last}): formulas, and numbers in at least three significant digits.",
+    "sheet_task_one": "Fill in blank (1): a formula, and a number in at least three significant digits.",
+    "sheet_update": "Write the updated number in so many digits that the step is seen.",
+    "sheet_given": "Given: {numbers}.",
+    "sheet_forward": "The forward pass:",
+    "sheet_right": "({blank}) is right.",
+    "sheet_wrong": "({blank}) is not right.",
+    "wrong_path": "If a path is forgotten, or only one is taken: {numbers}.",
+    "wrong_updated": "If weights that were already updated are used for the gradients of the layers before: {numbers}.",
+    "wrong_at_net": "If the derivative of sigmoid or tanh is taken at its argument in place of its result: {numbers}.",
+    "wrong_minus": "If a minus is lost: {numbers}.",
+    "wrong_half": "If the ½ of an error is forgotten, or used twice: {numbers}.",
+    "wrong_swapped": "If one factor of a product stands in place of the other, as the weight in place of the input: {numbers}.",
+    "wrong_sum": "If a sum stands where a product belongs, or a product where the sum over paths belongs: {numbers}.",
+    "wrong_rate": "If the learning rate is forgotten in an update, or the step is added: {numbers}.",
 }
 
 ZH = {
@@ -312,6 +332,26 @@ ZH = {
     "mistake_sum": "你的数该乘的地方用了加，或把路径相乘：因子相乘，路径相加。",
     "mistake_carried": "你的数由前面一个不正确的答案得来。",
     "mistake_rate": "更新是 w − 学习率 × 梯度：漏了学习率，或符号反了。",
+    # --- exercise sheets ---
+    "sheet": "练习：{what}",
+    "sheet_key": "答案：{what}",
+    "sheet_seed": "{what}，第 {seed} 份",
+    "sheet_name": "姓名：{line}",
+    "sheet_task": "填写空格 (1) 至 ({last})：写出公式，数值至少三位有效数字。",
+    "sheet_task_one": "填写空格 (1)：写出公式，数值至少三位有效数字。",
+    "sheet_update": "更新后的数要写足位数，以便看出这一步的变化。",
+    "sheet_given": "已知：{numbers}。",
+    "sheet_forward": "前向传播：",
+    "sheet_right": "({blank}) 正确。",
+    "sheet_wrong": "({blank}) 不正确。",
+    "wrong_path": "若漏掉一条路径，或只取一条：{numbers}。",
+    "wrong_updated": "若用已经更新的权重计算前面各层的梯度：{numbers}。",
+    "wrong_at_net": "若把 sigmoid 或 tanh 的导数在自变量处而不是在函数值处计算：{numbers}。",
+    "wrong_minus": "若丢了一个负号：{numbers}。",
+    "wrong_half": "若忘了误差中的 ½，或用了两次：{numbers}。",
+    "wrong_swapped": "若把乘积的两个因子弄反，例如把权重当成输入：{numbers}。",
+    "wrong_sum": "若该乘的地方用了加，或把路径相乘：{numbers}。",
+    "wrong_rate": "若更新时漏了学习率，或用了加：{numbers}。",
 }
 
 LESSONS_EN = {
