@@ -1,10 +1,13 @@
 """Files are written atomically."""
 
 import os
+import stat
+import subprocess
+import sys
 
 import pytest
 
-from tinygrad_edu._common.files import expect_place_for, read_json, write_json, write_whole
+from tinygrad_edu._common.files import expect_place_for, read_bytes, read_json, write_json, write_whole
 
 
 def test_content_arrives_as_it_is(tmp_path):
@@ -56,3 +59,70 @@ def test_a_closed_folder_is_found_out_before_the_work(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)  # for root, every folder is open
     with pytest.raises(PermissionError, match=r"the folder .* is not writable"):
         expect_place_for(tmp_path / "a.txt")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
+def test_permissions_stay(tmp_path, mode):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    write_whole(path, b"new")
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"new", mode)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_a_private_file_is_private_while_it_is_written_too(tmp_path, monkeypatch):
+    path, seen = tmp_path / "a.txt", []
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    rename = os.replace
+    monkeypatch.setattr(os, "chmod", lambda file, mode: seen.append(stat.S_IMODE(os.stat(file).st_mode)))
+    monkeypatch.setattr(os, "replace", rename)
+    write_whole(path, b"new")
+    assert seen == [0o600]
+
+
+def test_a_new_file_has_the_usual_permissions(tmp_path):
+    (tmp_path / "usual.txt").write_bytes(b"")
+    write_whole(tmp_path / "a.txt", b"new")
+    assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "usual.txt").stat().st_mode
+
+
+def test_all_names_of_a_file_get_the_new_content(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"old and longer")
+    (tmp_path / "b.txt").hardlink_to(tmp_path / "a.txt")
+    write_whole(tmp_path / "a.txt", b"new")
+    assert (tmp_path / "b.txt").read_bytes() == b"new"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.txt", "b.txt"]
+
+
+def test_what_a_killed_process_left_behind_is_removed(tmp_path):
+    """The process is killed between writing the temporary file and renaming it."""
+    program = (
+        "import os, sys; from tinygrad_edu._common import files\n"
+        "files.os.replace = lambda *_: os.kill(os.getpid(), 9)\n"
+        "files.write_whole(sys.argv[1], b'half')"
+    )
+    path = tmp_path / "a[1].txt"
+    path.write_bytes(b"old")
+    for other in (".a[1].txt.bak", ".a[1].txt.1-x", f".a[1].txt.{os.getpid()}-1", ".b.txt.1-1", "a[1].txt.1-1"):
+        (tmp_path / other).write_bytes(b"mine")
+    killed = subprocess.run([sys.executable, "-c", program, path], check=False)
+    assert killed.returncode != 0
+    assert path.read_bytes() == b"old"
+    assert len([*tmp_path.iterdir()]) == 7
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert len([*tmp_path.iterdir()]) == 6  # only that of the process that is no more is gone
+
+
+def test_a_file_without_end_is_not_read(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(b'{"a": 1}')
+    assert read_bytes(path, 8) == b'{"a": 1}'
+    with pytest.raises(ValueError, match=r"a\.json is larger than 0 million bytes"):
+        read_bytes(path, 7)
+    if os.path.exists("/dev/zero"):
+        with pytest.raises(ValueError, match="/dev/zero is larger than 1 million bytes, which is the limit"):
+            read_bytes("/dev/zero", 1_000_000)

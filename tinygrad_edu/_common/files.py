@@ -1,30 +1,77 @@
 """Files: read with clear errors, written atomically."""
 
+import contextlib
 import os
+import stat
 import threading
 from pathlib import Path
 from typing import Any
 
 
+MOST_BYTES = 500_000_000
+"""The largest file that is read: a network of ten million parameters."""
+
+
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file atomically: a reader finds the old content or the new, never a part of it.
 
-    The content goes into a temporary file in the same folder, which is then renamed.
+    The content goes into a temporary file in the same folder, which is then renamed. The new file has the
+    permissions of the old one. A file that has several names (hard links) cannot be replaced under all of
+    them, so there the content is overwritten, once all of it is on the disk.
 
     Raises:
         OSError: if the folder is missing or the file cannot be written; the old content then remains.
     """
     expect_place_for(path)
     target = Path(path).resolve()  # of a link, the file that it points to
-    temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{threading.get_ident()}")
+    _remove_leftovers(target)
+    temporary = target.with_name(f"{_prefix(target)}{os.getpid()}-{threading.get_ident()}")
     try:
-        temporary.write_bytes(content)
+        old = target.stat() if target.exists() else None
+        # Nobody else may read a private file, not even while it is written.
+        with open(os.open(temporary, _NEW_FILE, 0o666 if old is None else 0o600), "wb") as file:
+            file.write(content)
+        if old and old.st_nlink > 1:
+            target.write_bytes(content)
+            temporary.unlink()
+            return
+        if old:
+            os.chmod(temporary, stat.S_IMODE(old.st_mode))
         os.replace(temporary, target)
     except BaseException as error:  # an interrupt too: leave no temporary file
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):  # name the file that the user named
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise
+
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name[:40]}."
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove the temporary files of processes that were killed while they wrote this file."""
+    for entry in target.parent.iterdir():
+        process, dash, thread = entry.name.removeprefix(_prefix(target)).partition("-")
+        if entry.name.startswith(_prefix(target)) and dash and process.isdecimal() and thread.isdecimal():
+            with contextlib.suppress(OSError):  # another process was quicker, or still has it open
+                if not _is_running(int(process)):
+                    entry.unlink()
+
+
+def _is_running(process: int) -> bool:
+    if os.name == "nt":
+        return False  # there, signal 0 ends a process, and a file that is open cannot be removed anyway
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True
 
 
 def expect_place_for(path: str | os.PathLike[str]) -> None:
@@ -62,6 +109,20 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
     write_whole(path, f"{text}\n".encode())
 
 
+def read_bytes(path: str | os.PathLike[str], most: int = MOST_BYTES) -> bytes:
+    """Read a file, but no more than ``most`` bytes: a device may have no end.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if it is larger.
+    """
+    with open(path, "rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"{path} is larger than {most // 1_000_000} million bytes, which is the limit")
+    return content
+
+
 def read_json(path: str | os.PathLike[str], keys: tuple[str, ...]) -> dict[str, Any]:
     """Read a JSON file that holds an object with certain keys.
 
@@ -71,12 +132,13 @@ def read_json(path: str | os.PathLike[str], keys: tuple[str, ...]) -> dict[str, 
 
     Raises:
         OSError: if the file cannot be read.
-        ValueError: if it is not JSON, or lacks one of the keys.
+        ValueError: if it is not JSON, lacks one of the keys, or is too large.
     """
+    text = read_bytes(path)
     try:
         import json
 
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a JSON file: {error}") from None
     missing = [key for key in keys if not isinstance(content, dict) or key not in content]
