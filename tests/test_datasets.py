@@ -1,11 +1,14 @@
 """Data sets: their shapes, their seeds, and the errors of CSV files."""
 
 import math
+import os
+import random
+import statistics
 from collections import Counter
 
 import pytest
 
-from tinygrad_edu import three_layer
+from tinygrad_edu import datasets, three_layer
 from tinygrad_edu._common.names import UnknownNameError
 from tinygrad_edu.datasets import (
     Dataset,
@@ -14,6 +17,7 @@ from tinygrad_edu.datasets import (
     moons,
     one_hot,
     read_csv,
+    read_inputs,
     spirals,
     worked_pair,
     xor,
@@ -81,7 +85,7 @@ def test_digits():
 
 def test_digits_without_scikit_learn(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match=r'pip install "tinygrad_edu\[datasets\]"'):
+    with pytest.raises(ImportError, match="pip install scikit-learn"):
         digits()
 
 
@@ -178,7 +182,7 @@ def test_a_quoted_cell_may_hold_the_separator(tmp_path):
         ("a,y\n1,2\n,4\n", "y", "line 3, column 'a': the cell is empty"),
         ("a,y\n1,\n2,4\n", "y", "line 2, column 'y': the cell is empty"),
         ("a,y\n1,red\n2,\n", "y", "line 2, column 'y': 'red' is not a number"),
-        ("a,y\nnan,2\n", "y", "line 2, column 'a': 'nan' is not finite"),
+        ("a,y\nnan,2\n", "y", "line 2, column 'a': the cell is 'nan': give a number, or leave the line out"),
         ("a,y\n1e999,2\n", "y", "line 2, column 'a': '1e999' is not finite"),
         ("a,y\n1,2\n3\n", "y", "line 3: 1 cell, but 2 columns"),
         ("a,y\n1,2,3\n", "y", "line 2: 3 cells, but 2 columns"),
@@ -222,6 +226,13 @@ def test_a_data_set_shows_itself_in_a_line():
         ("a;b\n1,5;2\n", "line 2, column 'a': '1,5' is not a number: write a decimal point"),
         ("a,b,a\n1,2,3\n", "two columns are named 'a'"),
         ("a,b\n1_000,2\n", "'1_000' is not a number"),
+        ("a;b\n1,5;2\n2,5;3\n", "line 2, column 'a': '1,5' is not a number: write a decimal point"),
+        ("a,b\n1,2\nNA,3\n", "line 3, column 'a': the cell is 'NA': give a number, or leave the line out"),
+        ("a,b\n1,2\n?,3\n", "line 3, column 'a': the cell is '.': give a number"),
+        ("a,b\nx1,2\nx2,3\n", "'x1' is not a number: leave the column out, or make one of 0 and 1 for each"),
+        (",b,c\n0,2,3\n", "column 1 has no name: are these numbers of rows. Leave them out"),
+        ("a b\n1 2\n", "has one column, 'a b': separate cells by a comma, a semicolon, a tab or |"),
+        ("a\n1\n", "has one column, 'a': separate cells"),
     ],
 )
 def test_more_mistakes_in_tables(tmp_path, text, message):
@@ -229,3 +240,129 @@ def test_more_mistakes_in_tables(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         read_csv(path, "b" if "b" in text else "2")
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "numbers"),
+    [
+        ('"size, m2";"rent, EUR";y\n1;2;3\n2;3;4\n', ["size, m2", "rent, EUR"], [[1, 2], [2, 3]]),
+        ('"a";"b,c,d,e";y\n1;2;3\n2;3;4\n', ["a", "b,c,d,e"], [[1, 2], [2, 3]]),
+        ("size, net, m2;y\n1;2\n2;3\n", ["size, net, m2"], [[1], [2]]),
+        ("\n\na,b,y\n1,2,3\n2,3,4\n", ["a", "b"], [[1, 2], [2, 3]]),
+        ('"si\nze; m",b,y\n1,2,3\n2,3,4\n', ["si\nze; m", "b"], [[1, 2], [2, 3]]),
+        ("sep=;\na,b;y\n1;2\n2;3\n", ["a,b"], [[1], [2]]),
+        ("SEP=|\r\na|y\r\n1|2\r\n2|3\r\n", ["a"], [[1], [2]]),
+        ("a|b|y\n1|2|3\n2|3|4\n", ["a", "b"], [[1, 2], [2, 3]]),
+        ('a,b,y\n1,"2",3\n2,3,4', ["a", "b"], [[1, 2], [2, 3]]),
+    ],
+)
+def test_the_separator_is_the_one_that_makes_a_table(tmp_path, text, columns, numbers):
+    data = read_csv(write(tmp_path, text), "y")
+    assert (data.columns, data.inputs, data.target) == (columns, numbers, "y")
+    assert read_inputs(tmp_path / "data.csv", columns[::-1]) == [row[::-1] for row in numbers]
+
+
+def test_lines_are_counted_after_the_mark_of_the_separator_too(tmp_path):
+    with pytest.raises(ValueError, match="line 4, column 'a': 'x' is not a number"):
+        read_csv(write(tmp_path, "sep=;\na;y\n1;2\nx;3\n"), "y")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_other_encodings_are_named(tmp_path, encoding):
+    with pytest.raises(ValueError, match=r"because of byte \d: save it as UTF-8"):
+        read_csv(write(tmp_path, "größe,y\n1,2\n", encoding), "y")
+
+
+def test_reading_is_linear_in_columns_and_classes(tmp_path):
+    """Counted, not timed: a name is compared with a few others only, not with all of them."""
+    compared = 0
+
+    class Name(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    header = [Name(f"c{i}") for i in range(2000)]
+    datasets._expect_table("data.csv", header, [])
+    assert compared < 3 * len(header)
+
+
+def test_a_file_without_end_is_refused():
+    if not os.path.exists("/dev/zero"):
+        pytest.skip("this system has no such device")
+    with pytest.raises(ValueError, match="/dev/zero is larger than 100 million bytes, which is the limit"):
+        read_csv("/dev/zero", "y")
+
+
+# --- Scaling --------------------------------------------------------------------------------------
+
+
+def test_standardized_columns_have_mean_0_and_deviation_1():
+    rng = random.Random(1)
+    rows = [[rng.gauss(5, 2), rng.gauss(-3e7, 1e5), rng.gauss(0, 1e-9)] for _ in range(50)]
+    targets = [rng.gauss(4.5e10, 1e9) for _ in range(50)]
+    data = Dataset(rows, targets)
+    scaled = data.standardized()
+    for column in [*zip(*scaled.inputs, strict=True), scaled.targets]:
+        assert statistics.fmean(column) == pytest.approx(0, abs=1e-9)
+        assert statistics.pstdev(column) == pytest.approx(1, rel=1e-9)
+    means = [statistics.fmean(column) for column in zip(*rows, strict=True)]
+    assert [mean for mean, _ in scaled.scaling.inputs] == pytest.approx(means, rel=1e-12)
+    assert scaled.scaling.unscaled(scaled.inputs[7]) == pytest.approx(rows[7], rel=1e-12)
+    assert scaled.scaling.unscaled_targets(scaled.targets[:1]) == pytest.approx(targets[:1], rel=1e-12)
+    assert data.inputs == rows  # and is not changed
+    held_out = data[:5].standardized(scaled.scaling)
+    assert (held_out.inputs, held_out.targets) == (scaled.inputs[:5], scaled.targets[:5])
+    assert scaled.split(0.2)[1].scaling == scaled.scaling
+    assert scaled.autoencoding().scaling.targets == scaled.scaling.inputs
+
+
+@pytest.mark.parametrize("constant", [0.1, 1e200, -1e-300, 0.0, 5e-324, 1e9 + 0.1])
+@pytest.mark.parametrize("count", [1, 7, 24])
+def test_a_constant_column_becomes_0(constant, count):
+    data = Dataset([[constant]] * count, [0] * count).standardized()
+    assert all(abs(x) < 1e-15 for (x,) in data.inputs)
+
+
+def test_columns_at_the_end_of_the_range():
+    data = Dataset([[1e200], [3e200]], [0, 1]).standardized()
+    assert data.inputs == [[-1.0], [1.0]]
+    with pytest.raises(ValueError, match=r"column 'a' holds numbers up to 1.7e\+308, which are too large"):
+        Dataset([[1.7e308], [1.6e308]], [0, 1], ["a"]).standardized()
+    with pytest.raises(ValueError, match=r"column 'input 1' holds numbers up to 1.7e\+308"):
+        Dataset([[1.7e308], [-1.7e308]], [0, 1]).standardized()
+
+
+def test_classes_are_not_scaled():
+    for targets in ([0, 1], [-1, 1], [[1, 0], [0, 1]]):
+        data = Dataset([[1], [2]], targets).standardized()
+        assert data.has_classes
+        assert data.targets == Dataset([[1], [2]], targets).targets
+        assert data.scaling.targets == []
+        assert data.scaling.unscaled_targets([0.5]) == [0.5]
+    named = Dataset([[1], [2], [3]], [0, 1, 2], classes=["a", "b", "c"])
+    assert named.standardized().targets == [0, 1, 2]
+    pairs = Dataset([[1], [2]], [[10, 1], [30, 1]]).standardized()
+    assert pairs.targets == [[-1, 0], [1, 0]]
+
+
+def test_data_is_scaled_once_and_by_a_scaling_that_fits():
+    data = Dataset([[1], [2]], [3.5, 4.5]).standardized()
+    with pytest.raises(ValueError, match="the data is standardized already"):
+        data.standardized()
+    with pytest.raises(
+        ValueError, match="the scaling is of 1 inputs and 1 target numbers, and the data has 2"
+    ):
+        Dataset([[1, 2]], [3.5]).standardized(data.scaling)
+
+
+def test_tables_of_pandas():
+    pandas = pytest.importorskip("pandas", reason="to make tables")
+    table = pandas.DataFrame({"area": [20, 30], "floor": [1.5, 2.0], "price": [7, 8]})
+    data = Dataset(table[["area", "floor"]], table["price"])
+    assert (data.columns, list(data)) == (["area", "floor"], [([20.0, 1.5], 7), ([30.0, 2.0], 8)])
+    words = pandas.get_dummies(pandas.DataFrame({"kind": ["red", "blue"]}))
+    assert Dataset(words, [0, 1]).inputs == [[0.0, 1.0], [1.0, 0.0]]

@@ -17,14 +17,69 @@ import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from numbers import Integral
 from typing import Any
 
-from tinygrad_edu._common.checks import is_number, whole
+from tinygrad_edu._common.checks import as_list, is_number, whole
+from tinygrad_edu._common.files import read_bytes
 from tinygrad_edu._common.names import look_up
+from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine.errors import as_float
 
 Row = list[float]
 Target = float | Row
+
+
+Line = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How columns are brought to mean 0 and standard deviation 1; ``Dataset.standardized`` makes one.
+
+    Attributes:
+        inputs: mean and standard deviation of each input.
+        targets: the same of each target number; empty if targets are left as they are, as classes are.
+    """
+
+    inputs: list[Line]
+    targets: list[Line] = field(default_factory=list)
+
+    def scaled(self, inputs: Sequence[float]) -> Row:
+        """Return inputs in the data's own units as the numbers that a network learns from."""
+        return _scaled(inputs, self.inputs)
+
+    def unscaled(self, inputs: Sequence[float]) -> Row:
+        """Return scaled inputs in the data's own units."""
+        return _unscaled(inputs, self.inputs)
+
+    def unscaled_targets(self, targets: Sequence[float]) -> Row:
+        """Return scaled targets, or a network's outputs, in the data's own units."""
+        return _unscaled(targets, self.targets) if self.targets else list(targets)
+
+
+def _scaled(numbers: Sequence[float], columns: Sequence[Line]) -> Row:
+    return [(number - mean) / deviation for number, (mean, deviation) in zip(numbers, columns, strict=True)]
+
+
+def _unscaled(numbers: Sequence[float], columns: Sequence[Line]) -> Row:
+    return [number * deviation + mean for number, (mean, deviation) in zip(numbers, columns, strict=True)]
+
+
+def _mean_and_deviation(numbers: Sequence[float], name: str) -> Line:
+    """Return mean and standard deviation; of a constant column, a deviation that leaves it near 0."""
+    largest = max(map(abs, numbers))
+    try:
+        mean = math.fsum(numbers) / len(numbers)
+    except OverflowError:
+        mean = math.inf
+    deviation = math.hypot(*[number - mean for number in numbers]) / math.sqrt(len(numbers))
+    if not math.isfinite(deviation):
+        raise ValueError(f"{name} holds numbers up to {largest:g}, which are too large to be scaled")
+    if deviation <= 4 * math.ulp(largest):  # of equal numbers, only the rounding of their mean
+        return mean, max(1.0, largest)
+    return mean, deviation
 
 
 @dataclass(frozen=True)
@@ -32,10 +87,13 @@ class Dataset(Sequence[tuple[Row, Target]]):
     """Examples: inputs x1 … xn, and a target y1 … yn for each.
 
     Args:
-        inputs: one list of numbers for each example, all of the same length.
+        inputs: one list of numbers for each example, all of the same length; or a table of pandas, whose
+            columns then give the names.
         targets: one for each example: a number, the number of a class, or a list of numbers.
         columns: the names of the inputs, or an empty list.
         classes: the names of the classes, if the targets are their numbers; else an empty list.
+        target: the name of the target column, or "".
+        scaling: how the numbers were scaled, None if they are in their own units.
 
     Raises:
         ValueError: if there is no example, the numbers of inputs and targets differ, or a row has another
@@ -54,8 +112,14 @@ class Dataset(Sequence[tuple[Row, Target]]):
     targets: Sequence[Any]
     columns: list[str] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
+    target: str = ""
+    scaling: Scaling | None = None
 
     def __post_init__(self) -> None:
+        if hasattr(self.inputs, "to_numpy") and hasattr(self.inputs, "columns"):  # a table of pandas
+            if not self.columns:
+                object.__setattr__(self, "columns", [str(name) for name in self.inputs.columns])
+            object.__setattr__(self, "inputs", self.inputs.to_numpy())
         inputs = [_row(row, f"inputs of example {place}") for place, row in enumerate(self.inputs)]
         targets = [_target(target, f"target of example {place}") for place, target in enumerate(self.targets)]
         object.__setattr__(self, "inputs", inputs)
@@ -115,13 +179,67 @@ class Dataset(Sequence[tuple[Row, Target]]):
                 raise ValueError(f"only targets 0 and 1 can become −1 and 1, not {target}")
         return replace(self, targets=[2 * target - 1 for target in self.targets])
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether the targets are classes: they have names, or are 0 and 1, or −1 and 1, or one-hot rows."""
+        numbers = {number for target in self.targets for number in as_list(target)}
+        return bool(self.classes) or numbers <= {0, 1} or numbers <= {-1, 1}
+
+    def standardized(self, scaling: Scaling | None = None) -> "Dataset":
+        """Return the data with each column scaled to mean 0 and standard deviation 1, as networks learn best.
+
+        Targets are scaled too, unless they are classes. ``scaling`` of the result says how, and
+        ``prediction.Predictor`` applies it.
+
+        Args:
+            scaling: the scaling of the data that the network learns from, to apply it to other data.
+
+        Raises:
+            ValueError: if the data is standardized already, a column's numbers are too large, or the scaling
+                has other columns.
+
+        >>> data = Dataset([[1, 5], [3, 5]], [10.0, 30.0]).standardized()
+        >>> data.inputs, data.targets
+        ([[-1.0, 0.0], [1.0, 0.0]], [-1.0, 1.0])
+        >>> data.scaling
+        Scaling(inputs=[(2.0, 1.0), (5.0, 5.0)], targets=[(20.0, 10.0)])
+        """
+        if self.scaling is not None:
+            raise ValueError("the data is standardized already")
+        rows = [as_list(target) for target in self.targets]
+        if scaling is None:
+            names = self.columns or [f"input {place}" for place in range(1, len(self.inputs[0]) + 1)]
+            inputs = [
+                _mean_and_deviation(column, f"column {one_line(name)!r}")
+                for column, name in zip(zip(*self.inputs, strict=True), names, strict=True)
+            ]
+            targets = (
+                []
+                if self.has_classes
+                else [_mean_and_deviation(column, "the target") for column in zip(*rows, strict=True)]
+            )
+            scaling = Scaling(inputs, targets)
+        if len(scaling.inputs) != len(self.inputs[0]) or len(scaling.targets) not in (0, len(rows[0])):
+            raise ValueError(
+                f"the scaling is of {len(scaling.inputs)} inputs and {len(scaling.targets)} target numbers, "
+                f"and the data has {len(self.inputs[0])} and {len(rows[0])}"
+            )
+        changed = self.targets
+        if scaling.targets:
+            scaled = [_scaled(row, scaling.targets) for row in rows]
+            changed = scaled if isinstance(self.targets[0], list) else [row[0] for row in scaled]
+        return replace(
+            self, inputs=[scaling.scaled(row) for row in self.inputs], targets=changed, scaling=scaling
+        )
+
     def autoencoding(self) -> "Dataset":
         """Return the same inputs, with each as its own target.
 
         >>> list(one_hot(2).autoencoding())
         [([1.0, 0.0], [1.0, 0.0]), ([0.0, 1.0], [0.0, 1.0])]
         """
-        return replace(self, targets=self.inputs, classes=[])
+        scaling = self.scaling and Scaling(self.scaling.inputs, self.scaling.inputs)
+        return replace(self, targets=self.inputs, classes=[], scaling=scaling)
 
 
 def split(examples: Sequence[Any], fraction: float, seed: int = 0) -> tuple[list[Any], list[Any]]:
@@ -142,8 +260,9 @@ def split(examples: Sequence[Any], fraction: float, seed: int = 0) -> tuple[list
 
 
 def _target(target: Any, what: str) -> Any:
-    if isinstance(target, int) and not isinstance(target, bool):
-        return target  # the number of a class stays whole
+    if isinstance(target, Integral) and not isinstance(target, bool):
+        _row([target], what)  # not larger than a float
+        return int(target)  # the number of a class stays whole
     if isinstance(target, str) or getattr(target, "ndim", None) == 0 or not isinstance(target, Iterable):
         return _row([target], what)[0]
     return _row(target, what)
@@ -269,7 +388,7 @@ def digits() -> Dataset:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise ImportError('the digits come with scikit-learn: pip install "tinygrad_edu[datasets]"') from None
+        raise ImportError("the digits come with scikit-learn: pip install scikit-learn") from None
     bunch = load_digits()
     rows = [[pixel / 16 for pixel in row] for row in bunch.data.tolist()]
     return Dataset(rows, bunch.target.tolist(), classes=[str(digit) for digit in range(10)])
@@ -278,10 +397,22 @@ def digits() -> Dataset:
 # --- CSV ------------------------------------------------------------------------------------------
 
 
+MOST_CSV_BYTES = 100_000_000
+"""The largest CSV file that is read: all of it is kept as Python numbers."""
+
+MISSING = ("", "?", "-", "na", "n/a", "nan", "null", "none")
+
+
 def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
     """Read a CSV file: a line of column names, then one line of numbers for each example.
 
-    The separator is a comma, a semicolon or a tab, whichever is most frequent in the first line.
+    The module csv of the standard library reads it. The separator is a comma, a semicolon, a tab or a
+    vertical bar: whichever gives the first lines the same number of cells, and the most of them. A first
+    line ``sep=;``, as Excel writes it, is obeyed.
+
+    Anything else is refused, with line and column: missing numbers, decimal commas, columns of words beside
+    the target, other encodings. pandas reads such files; ``Dataset(table[columns], table[target])`` takes
+    the result.
 
     Args:
         path: the file, in UTF-8.
@@ -290,53 +421,95 @@ def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
     Raises:
         OSError: if the file cannot be read.
         UnknownNameError: if there is no such column; the message suggests the nearest names.
-        ValueError: if the file is not such a table; the message names line and column.
+        ValueError: if the file is not such a table, or too large; the message names line and column.
     """
-    lines = _csv_lines(path)
-    (_, header), *rows = lines
-    _expect_table(path, header, rows)
+    header, rows = _read_table(path)
+    if len(header) == 1 and target not in header:
+        raise ValueError(
+            f"{path} has one column, {header[0][:40]!r}: separate cells by a comma, a semicolon, a tab or |"
+        )
     place = look_up("column", target, {name: place for place, name in enumerate(header)})
     if len(header) == 1:
         raise ValueError(f"{path}: besides the target {target!r} there is no column to predict it from")
 
     words = [cells[place] for _, cells in rows]
     classes = [] if "" in words or any(map(_reads_as_number, words)) else sorted(set(words))
-    inputs, targets = [], []
-    for line, cells in rows:
-        numbers = [
-            classes.index(cell) if classes and name == target else _number(cell, f"{path}, line {line}", name)
-            for name, cell in zip(header, cells, strict=True)
-        ]
-        targets.append(numbers.pop(place))
-        inputs.append(numbers)
-    return Dataset(inputs, targets, header[:place] + header[place + 1 :], classes)
+    number_of = {name: number for number, name in enumerate(classes)}
+    inputs = _numbers(path, header, rows, [i for i in range(len(header)) if i != place])
+    targets = [number_of[word] for word in words] if classes else [
+        row[0] for row in _numbers(path, header, rows, [place])
+    ]  # fmt: skip
+    return Dataset(inputs, targets, header[:place] + header[place + 1 :], classes, target)
 
 
-def _csv_lines(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
-    """Return the lines of a CSV file that are not empty: the number of each, and its cells."""
+def read_inputs(path: str | os.PathLike[str], columns: Sequence[str]) -> list[Row]:
+    """Return some columns of a CSV file, a list of numbers for each line; errors as for ``read_csv``."""
+    header, rows = _read_table(path)
+    places = {name: place for place, name in enumerate(header)}
+    return _numbers(path, header, rows, [look_up("column", name, places) for name in columns])
+
+
+Lines = list[tuple[int, list[str]]]
+
+
+def _read_table(path: str | os.PathLike[str]) -> tuple[list[str], Lines]:
+    """Return the names of the columns, and each line that is not empty: its number, and its cells."""
+    content = read_bytes(path, MOST_CSV_BYTES)
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            text = file.read()
-        separator = max(",;\t", key=text.partition("\n")[0].count)
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} is not a CSV file in UTF-8: {error}") from None
-    lines = [(line, cells) for line, cells in lines if cells not in ([], [""])]
-    if len(lines) < 2:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not a CSV file in UTF-8, because of byte {error.start}: save it as UTF-8"
+        ) from None
+    skipped = 0
+    if text[:4].lower() == "sep=" and text[5:6] in ("\r", "\n"):
+        separator, text, skipped = text[4], text[5:].lstrip("\r\n"), 1
+    else:
+        separator = max(",;\t|", key=lambda mark: _evenness(text, mark))
+    try:
+        (_, header), *rows = _lines(text, separator) or [(0, [])]
+    except csv.Error as error:
+        raise ValueError(f"{path} is not a CSV file: {error}") from None
+    if not rows:
         raise ValueError(f"{path} has no data: it needs a line of column names and lines of numbers")
-    return lines
+    rows = [(line + skipped, cells) for line, cells in rows]
+    _expect_table(path, header, rows)
+    return header, rows
 
 
-def _expect_table(path: str | os.PathLike[str], header: list[str], rows: list[tuple[int, list[str]]]) -> None:
+def _lines(text: str, separator: str, most: int | None = None, strict: bool = False) -> Lines:
+    """Return the lines that are not empty, or the first ``most`` of all; a quoted cell may have several."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
+    lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in islice(reader, most)]
+    return [(line, cells) for line, cells in lines if cells not in ([], [""])]
+
+
+def _evenness(text: str, separator: str) -> tuple[bool, int]:
+    """Return whether a separator gives the first lines the same number of cells, and that of the first.
+
+    A wrong one is often found out by the quotes, which ``strict`` wants next to it.
+    """
+    try:
+        counts = [len(cells) for _, cells in _lines(text, separator, most=20, strict=True)]
+    except csv.Error:
+        return False, 0
+    first = counts[0] if counts else 0
+    return first > 1 and set(counts) == {first}, first
+
+
+def _expect_table(path: str | os.PathLike[str], header: list[str], rows: Lines) -> None:
     """Raise a ValueError unless each column has a name of its own, and each line a cell for each column."""
     if "" in header:
-        raise ValueError(f"{path}: column {header.index('') + 1} has no name: is there a separator too many?")
+        place = header.index("")
+        reason = "is there a separator too many?" if place else "are these numbers of rows? Leave them out"
+        raise ValueError(f"{path}: column {place + 1} has no name: {reason}")
     if all(map(_reads_as_number, header)):
         raise ValueError(f"{path}: the first line holds numbers only: it must name the columns")
+    seen: set[str] = set()
     for name in header:
-        if header.count(name) > 1:
+        if name in seen:
             raise ValueError(f"{path}: two columns are named {name[:40]!r}: rename one of them")
+        seen.add(name)
     for line, cells in rows:
         if len(cells) != len(header):
             raise ValueError(f"{path}, line {line}: {_count(cells, 'cell')}, but {_count(header, 'column')}")
@@ -344,6 +517,26 @@ def _expect_table(path: str | os.PathLike[str], header: list[str], rows: list[tu
 
 def _count(things: Sequence[Any], name: str) -> str:
     return f"{len(things)} {name}{'s' * (len(things) != 1)}"
+
+
+def _numbers(
+    path: str | os.PathLike[str], header: list[str], rows: Lines, places: Sequence[int]
+) -> list[Row]:
+    """Return the numbers in some columns of a table, line by line."""
+    numbers = []
+    for line, cells in rows:
+        try:
+            row = [float(cells[place]) for place in places]
+            regular = all(map(math.isfinite, row)) and not any("_" in cells[place] for place in places)
+        except ValueError:
+            regular = False
+        if not regular:
+            place = next(place for place in places if not _is_finite(cells[place]))
+            words = not any(_reads_as_number(others[place]) for _, others in rows)
+            problem = _problem(cells[place], words)
+            raise ValueError(f"{path}, line {line}, column {header[place][:40]!r}: {problem}")
+        numbers.append(row)
+    return numbers
 
 
 def _reads_as_number(cell: str) -> bool:
@@ -354,14 +547,17 @@ def _reads_as_number(cell: str) -> bool:
     return "_" not in cell  # Python accepts 1_000, but no table means a number by it
 
 
-def _number(cell: str, where: str, column: str) -> float:
-    if not cell:
-        problem = "the cell is empty"
-    elif not _reads_as_number(cell):
-        advice = ": write a decimal point" if _reads_as_number(cell.replace(",", ".")) else ""
-        problem = f"{cell[:40]!r} is not a number{advice}"
-    elif not math.isfinite(float(cell)):
-        problem = f"{cell[:40]!r} is not finite"
-    else:
-        return float(cell)
-    raise ValueError(f"{where}, column {column[:40]!r}: {problem}")
+def _is_finite(cell: str) -> bool:
+    return _reads_as_number(cell) and math.isfinite(float(cell))
+
+
+def _problem(cell: str, words: bool) -> str:
+    """Say why a cell is no number, and what to do; ``words``: no cell of its column is one."""
+    if cell.lower() in MISSING:
+        return f"the cell is {'empty' if not cell else repr(cell)}: give a number, or leave the line out"
+    if _reads_as_number(cell):
+        return f"{cell[:40]!r} is not finite"
+    if _reads_as_number(cell.replace(",", ".")):
+        return f"{cell[:40]!r} is not a number: write a decimal point"
+    advice = ": leave the column out, or make one of 0 and 1 for each word (pandas.get_dummies)" * words
+    return f"{cell[:40]!r} is not a number{advice}"

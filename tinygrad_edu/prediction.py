@@ -1,0 +1,148 @@
+"""Predictions: a trained network, with all that it needs to answer in the data's own units.
+
+>>> from tinygrad_edu.datasets import Dataset
+>>> from tinygrad_edu.nn import MLP
+>>> from tinygrad_edu.train import fit
+>>> flats = Dataset([[20], [40], [60]], [100_000.0, 200_000.0, 300_000.0]).standardized()
+>>> model = MLP(1, [1], seed=1)
+>>> history = fit(model, flats, "mean_squared_error", "adam", epochs=2000, progress=False)
+>>> predict = Predictor(model, flats)
+>>> round(predict([50]))
+250000
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tinygrad_edu._common import files
+from tinygrad_edu._common.checks import as_list, is_number
+from tinygrad_edu.datasets import Dataset, Line, Scaling
+from tinygrad_edu.nn import MLP, load_mlp
+from tinygrad_edu.train import as_number, predicted_class
+
+
+class Predictor:
+    """A network, the scaling of the data that it learnt from, and the names of columns and classes.
+
+    Args:
+        model: the network.
+        data: what it learnt from; standardized or not.
+
+    Raises:
+        ValueError: if the data has another number of inputs than the network.
+
+    Attributes:
+        model: the network.
+        columns: the names of the inputs, or an empty list.
+        target: the name of the target column, or "".
+        classes: the names of the classes, or an empty list.
+        predicts_class: whether a prediction is a class.
+        scaling: how the data was scaled, or None.
+    """
+
+    def __init__(self, model: MLP, data: Dataset) -> None:
+        width = model.structure()["inputs"]
+        if len(data.inputs[0]) != width:
+            raise ValueError(f"{model} takes {width} inputs, and the data has {len(data.inputs[0])}")
+        self.model = model
+        self.columns, self.target, self.classes = data.columns, data.target, data.classes
+        self.predicts_class = data.has_classes
+        self.scaling = data.scaling
+
+    def __call__(self, inputs: Sequence[float]) -> Any:
+        """Return the prediction for inputs in the data's own units.
+
+        Returns:
+            for classes the name of the class, or its number if it has none; else the network's output in the
+            data's own units, a number or a list of them.
+
+        Raises:
+            ValueError: if there are more or fewer inputs than the network takes.
+        """
+        if self.scaling is not None and len(inputs) == len(self.scaling.inputs):  # else the model complains
+            inputs = self.scaling.scaled(inputs)
+        output = self.model(inputs)
+        if self.predicts_class:
+            kind = predicted_class(output)
+            return self.classes[kind] if self.classes else kind
+        numbers = [as_number(item) for item in as_list(output)]
+        if self.scaling is not None:
+            numbers = self.scaling.unscaled_targets(numbers)
+        return numbers if len(numbers) > 1 else numbers[0]
+
+    def saved(self) -> dict[str, Any]:
+        """Return what a file holds of it, as plain data: the model and what its data need."""
+        return self.model.saved() | {
+            "columns": self.columns,
+            "target": self.target,
+            "classes": self.classes,
+            "predicts": "class" if self.predicts_class else "number",
+            "scaling": None
+            if self.scaling is None
+            else {"inputs": self.scaling.inputs, "targets": self.scaling.targets},
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it to a JSON file, atomically; ``load_predictor`` and ``nn.load_mlp`` read it.
+
+        Raises:
+            ValueError: if a parameter is infinite or NaN; nothing is written.
+            OSError: if the file cannot be written.
+        """
+        files.write_json(path, self.saved())
+
+
+def load_predictor(path: str | os.PathLike[str]) -> Predictor:
+    """Return the predictor in a file that ``Predictor.save``, or the command ``train``, wrote.
+
+    The file is read as data; nothing in it is run.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if it is not such a file.
+    """
+    content = files.read_json(path, keys=("columns", "target", "classes", "predicts", "scaling"))
+    model = load_mlp(path)
+    built = model.structure()
+    width, outputs = built["inputs"], built["layers"][-1]
+    columns, target, classes, scaling = (content[key] for key in ("columns", "target", "classes", "scaling"))
+    sound = (
+        _are_names(columns)
+        and len(columns) in (0, width)
+        and isinstance(target, str)
+        and _are_names(classes)
+        and len(classes) in (0, max(outputs, 2))
+        and content["predicts"] in ("class", "number")
+        and (scaling is None or _is_scaling(scaling, width, outputs))
+    )
+    if not sound:
+        raise ValueError(f"{path} does not fit its own model: columns, classes or scaling are damaged")
+    predictor = Predictor.__new__(Predictor)
+    predictor.model, predictor.columns, predictor.target, predictor.classes = model, columns, target, classes
+    predictor.predicts_class = content["predicts"] == "class"
+    predictor.scaling = None if scaling is None else Scaling(*map(_lines, scaling.values()))
+    return predictor
+
+
+def _are_names(names: Any) -> bool:
+    return isinstance(names, list) and all(isinstance(name, str) for name in names)
+
+
+def _is_scaling(scaling: Any, inputs: int, outputs: int) -> bool:
+    return (
+        isinstance(scaling, Mapping)
+        and [*scaling] == ["inputs", "targets"]
+        and all(isinstance(pairs, list) for pairs in scaling.values())
+        and len(scaling["inputs"]) == inputs
+        and len(scaling["targets"]) in (0, outputs)
+        and all(
+            isinstance(pair, list) and len(pair) == 2 and all(map(is_number, pair)) and pair[1] > 0
+            for pairs in scaling.values()
+            for pair in pairs
+        )
+    )
+
+
+def _lines(pairs: list[list[float]]) -> list[Line]:
+    return [(mean, deviation) for mean, deviation in pairs]
