@@ -106,7 +106,7 @@ def test_what_a_killed_process_left_behind_is_removed(tmp_path):
     )
     path = tmp_path / "a[1].txt"
     path.write_bytes(b"old")
-    for other in (".a[1].txt.bak", ".a[1].txt.1-x", f".a[1].txt.{os.getpid()}-1", ".b.txt.1-1", "a[1].txt.1-1"):
+    for other in (".a[1].txt.bak", ".a[1].txt.1-x", f".a[1].txt.{os.getpid()}-1", ".b.txt.1-1", "a.txt.1-1"):
         (tmp_path / other).write_bytes(b"mine")
     killed = subprocess.run([sys.executable, "-c", program, path], check=False)
     assert killed.returncode != 0

@@ -143,3 +143,21 @@ def test_predictions_lie_on_the_diagonal_if_they_are_right():
 def test_no_epoch_is_no_plot():
     with pytest.raises(ValueError, match="the history has no epoch to plot yet"):
         plots.loss_curve({})
+
+
+def test_standardized_data_is_shown_in_its_own_units_and_names_are_no_formulas():
+    rows, names = [[20.0, 1e5], [50.0, 4e5], [80.0, 2e5]], ["$a_$", "b\x1b"]
+    flats = Dataset(rows, [1e5, 2e5, 4e5], names, target="$price$").standardized()
+    ax = plots.predictions(MLP(2, [1], seed=1), flats)
+    assert [x for x, _ in ax.collections[0].get_offsets()] == pytest.approx([1e5, 2e5, 4e5])
+    assert ax.get_xlabel() == r"\$price\$"
+    kinds = Dataset(rows, [0, 1, 1], names, [r"$\frac$", "ok"]).standardized()
+    ax = plots.decision_boundary(MLP(2, [1], seed=1), kinds, steps=3)
+    shown = [list(point) for part in ax.collections[1:] for point in part.get_offsets()]
+    for point, row in zip(sorted(shown), rows, strict=True):
+        assert point == pytest.approx(row)
+    corners = ax.collections[0].get_coordinates()
+    middle = (corners[1][1] + corners[2][2]) / 2
+    assert list(middle) == pytest.approx([50.0, 2.5e5])
+    assert ax.get_xlabel() == r"\$a_\$"
+    ax.figure.canvas.draw()  # raises an error where a name is read as a formula

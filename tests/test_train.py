@@ -300,7 +300,7 @@ def test_ctrl_c_within_an_epoch():
 
 def test_a_loss_that_explodes_stops_with_the_first_bad_value():
     model = MLP(1, [1], seed=0)
-    with pytest.raises(DivergedError) as caught:
+    with pytest.warns(UserWarning, match="inputs go up to"), pytest.raises(DivergedError) as caught:
         quick(model, [([1e200], 1.0)], "half_squared_error", SGD(model.parameters(), 1.0), epochs=10)
     assert "the result is too large for a float, computed from 1 − out_o1: look for bad" in str(caught.value)
     model = MLP(1, [1], seed=1)
@@ -311,6 +311,19 @@ def test_a_loss_that_explodes_stops_with_the_first_bad_value():
     )
     assert re.match(message, str(caught.value))
     assert caught.value.history.epochs == 1
+
+
+def test_data_that_should_be_scaled_is_named():
+    data = [([1.0, 5.0], 4.5e10), ([2.0, -20000.0], 5e10)]
+    with pytest.warns(UserWarning, match="go up to") as caught:
+        quick(MLP(2, [1], seed=1), data, "mean_squared_error", "adam", epochs=1)
+    advice = "and a network learns best from numbers near 1: scale the data, as Dataset.standardized() does"
+    assert [str(warning.message) for warning in caught] == [
+        f"the inputs go up to 2e+04, {advice}",
+        f"the targets go up to 5e+10, {advice}",
+    ]
+    assert {warning.filename for warning in caught} == {__file__}
+    quick(MLP(2, [1], seed=1), [([1000.0, -1000.0], 1.0)], "mean_squared_error", "adam", epochs=1)
 
 
 def test_every_error_has_a_history_of_its_own():

@@ -182,6 +182,8 @@ class Dataset(Sequence[tuple[Row, Target]]):
     @property
     def has_classes(self) -> bool:
         """Whether the targets are classes: they have names, or are 0 and 1, or −1 and 1, or one-hot rows."""
+        if self.scaling and self.scaling.targets:
+            return False  # numbers, which scaled may be −1 and 1
         numbers = {number for target in self.targets for number in as_list(target)}
         return bool(self.classes) or numbers <= {0, 1} or numbers <= {-1, 1}
 

@@ -116,7 +116,7 @@ class Optimizer:
                 name = one_line(parameter.label) or "a parameter"
                 problem = "too large to be squared" if math.isfinite(gradient) else "not finite"
                 raise DomainError(
-                    f"the gradient of {name} is {gradient:g}, which is {problem}, so no parameter was changed",
+                    f"the gradient of {name} is {gradient:g}, which is {problem}: no parameter has changed",
                     [parameter],
                 )
         self._update()

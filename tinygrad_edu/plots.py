@@ -1,4 +1,4 @@
-"""Plots of training and of its results; they need matplotlib (``pip install "tinygrad_edu[plots]"``).
+"""Plots of training and of its results; they need matplotlib (``pip install matplotlib``).
 
 Each function draws into the axes ``ax``, or into a new figure if none are given, and returns the axes, so
 that ``ax.figure.savefig("plot.svg")`` saves the figure.
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinygrad_edu._common.checks import as_list, whole
+from tinygrad_edu._common.text import one_line
 from tinygrad_edu._module import Module
 from tinygrad_edu.datasets import Dataset
 from tinygrad_edu.train import Examples, as_number, predicted_class, target_class
@@ -18,7 +19,7 @@ try:
     from matplotlib.colors import ListedColormap
     from matplotlib.ticker import MaxNLocator
 except ImportError:
-    raise ImportError('plots need matplotlib: pip install "tinygrad_edu[plots]"') from None
+    raise ImportError("plots need matplotlib: pip install matplotlib") from None
 
 # Okabe and Ito's colours, which colour-blind readers can distinguish, and two more, for ten digits.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000"]
@@ -81,7 +82,7 @@ def decision_boundary(model: Module, data: Examples, steps: int = 60, ax: Axes |
 
     Args:
         model: a network of two inputs, with one output or one for each class.
-        data: the examples, as for ``train.fit``.
+        data: the examples, as for ``train.fit``. The axes of a standardized ``Dataset`` show its own units.
         steps: the number of points in each direction, at least 2.
         ax: the axes to draw into.
 
@@ -103,10 +104,15 @@ def decision_boundary(model: Module, data: Examples, steps: int = 60, ax: Axes |
     colours = [COLOURS[kind % len(COLOURS)] for kind in range(count)]
     # A cell around each point: contour lines from class 0 to class 2 would show a class 1 between them.
     fields = ListedColormap(colours)
+    points: Sequence[Sequence[float]] = data.inputs
+    if data.scaling:
+        places = [data.scaling.unscaled(place) for place in zip(xs, ys, strict=True)]
+        xs, ys = [x for x, _ in places], [y for _, y in places]
+        points = [data.scaling.unscaled(point) for point in points]
     ax.pcolormesh(xs, ys, classes, cmap=fields, vmin=-0.5, vmax=count - 0.5, alpha=0.25, shading="nearest")
-    _scatter(ax, data.inputs, kinds, data.classes)
+    _scatter(ax, points, kinds, data.classes)
     names = data.columns or ["i1", "i2"]
-    ax.set(xlabel=names[0], ylabel=names[1], title="decision boundary")
+    ax.set(xlabel=_text(names[0]), ylabel=_text(names[1]), title="decision boundary")
     return ax
 
 
@@ -115,15 +121,21 @@ def predictions(model: Module, data: Examples, ax: Axes | None = None) -> Axes:
 
     Args:
         model: a network with one output.
-        data: the examples, as for ``train.fit``.
+        data: the examples, as for ``train.fit``. The axes of a standardized ``Dataset`` show its own units.
         ax: the axes to draw into.
     """
     ax = ax or plt.subplots(layout="constrained")[1]
     targets = [as_number(as_list(target)[0]) for _, target in data]
     outputs = [as_number(as_list(model(inputs))[0]) for inputs, _ in data]
+    name = "target"
+    if isinstance(data, Dataset):
+        name = _text(data.target) or name
+        if data.scaling and data.scaling.targets:
+            mean, deviation = data.scaling.targets[0]
+            targets, outputs = ([number * deviation + mean for number in row] for row in (targets, outputs))
     ax.axline((targets[0], targets[0]), slope=1, color="#999999", linewidth=1)
     ax.scatter(targets, outputs, s=20, c=COLOURS[0])
-    ax.set(xlabel="target", ylabel="output", title="predictions")
+    ax.set(xlabel=name, ylabel="output", title="predictions")
     return ax
 
 
@@ -179,7 +191,7 @@ def _scatter(
     whole = [int(kind) for kind in kinds]
     for kind in sorted(set(whole)):
         chosen = [point for point, k in zip(points, whole, strict=True) if k == kind]
-        label = names[kind] if kind < len(names) else str(kind)
+        label = _text(names[kind]) if kind < len(names) else str(kind)
         marker = "osD^vPX*ph"[kind % 10]  # classes differ in more than the colour
         colour = COLOURS[kind % len(COLOURS)]
         ax.scatter([p[0] for p in chosen], [p[1] for p in chosen], s=20, c=colour, marker=marker, label=label)
@@ -188,6 +200,11 @@ def _scatter(
 
 def _legend_beside(ax: Axes) -> None:
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))  # where it covers no point
+
+
+def _text(name: str) -> str:
+    """Return a name for matplotlib, which would read it as a formula between two dollars."""
+    return one_line(name).replace("$", r"\$")
 
 
 def _positions(numbers: Sequence[float], steps: int) -> list[float]:

@@ -5,14 +5,15 @@
 >>> from tinygrad_edu.train import fit
 >>> flats = Dataset([[20], [40], [60]], [100_000.0, 200_000.0, 300_000.0]).standardized()
 >>> model = MLP(1, [1], seed=1)
->>> history = fit(model, flats, "mean_squared_error", "adam", epochs=2000, progress=False)
->>> predict = Predictor(model, flats)
+>>> history = fit(model, flats, "mean_squared_error", "sgd", epochs=2000, progress=False)
+>>> predict = Predictor.of(model, flats)
 >>> round(predict([50]))
 250000
 """
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tinygrad_edu._common import files
@@ -22,15 +23,9 @@ from tinygrad_edu.nn import MLP, load_mlp
 from tinygrad_edu.train import as_number, predicted_class
 
 
+@dataclass(frozen=True)
 class Predictor:
     """A network, the scaling of the data that it learnt from, and the names of columns and classes.
-
-    Args:
-        model: the network.
-        data: what it learnt from; standardized or not.
-
-    Raises:
-        ValueError: if the data has another number of inputs than the network.
 
     Attributes:
         model: the network.
@@ -41,14 +36,24 @@ class Predictor:
         scaling: how the data was scaled, or None.
     """
 
-    def __init__(self, model: MLP, data: Dataset) -> None:
+    model: MLP
+    columns: list[str]
+    target: str
+    classes: list[str]
+    predicts_class: bool
+    scaling: Scaling | None
+
+    @classmethod
+    def of(cls, model: MLP, data: Dataset) -> "Predictor":
+        """Return the predictor of a network that has learnt from ``data``, standardized or not.
+
+        Raises:
+            ValueError: if the data has another number of inputs than the network.
+        """
         width = model.structure()["inputs"]
         if len(data.inputs[0]) != width:
             raise ValueError(f"{model} takes {width} inputs, and the data has {len(data.inputs[0])}")
-        self.model = model
-        self.columns, self.target, self.classes = data.columns, data.target, data.classes
-        self.predicts_class = data.has_classes
-        self.scaling = data.scaling
+        return cls(model, data.columns, data.target, data.classes, data.has_classes, data.scaling)
 
     def __call__(self, inputs: Sequence[float]) -> Any:
         """Return the prediction for inputs in the data's own units.
@@ -118,11 +123,8 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
     )
     if not sound:
         raise ValueError(f"{path} does not fit its own model: columns, classes or scaling are damaged")
-    predictor = Predictor.__new__(Predictor)
-    predictor.model, predictor.columns, predictor.target, predictor.classes = model, columns, target, classes
-    predictor.predicts_class = content["predicts"] == "class"
-    predictor.scaling = None if scaling is None else Scaling(*map(_lines, scaling.values()))
-    return predictor
+    pairs = scaling and Scaling(*map(_lines, scaling.values()))
+    return Predictor(model, columns, target, classes, content["predicts"] == "class", pairs)
 
 
 def _are_names(names: Any) -> bool:

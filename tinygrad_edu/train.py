@@ -34,7 +34,7 @@ Examples = Sequence[tuple[Any, Any]]
 Loss = Callable[[Any, Any], Value]
 Metric = Callable[[Any, Any], float]
 ADVICE = "try a smaller learning rate, or look for bad data"
-LARGE = 1000.0  # a parameter above it suggests that the learning rate is too large
+LARGE = 1000.0  # a parameter above it suggests too large a learning rate, an example unscaled data
 
 
 class DivergedError(DomainError):
@@ -68,7 +68,8 @@ def fit(
     """Train a model, and return what was measured after each epoch.
 
     Ctrl-C ends training early: the model keeps what it has learnt, and the history is returned.
-    Afterwards all gradients are 0, so that a ``backward()`` of your own starts afresh.
+    Afterwards all gradients are 0, so that a ``backward()`` of your own starts afresh. A warning says if
+    inputs or targets are so large that they should be scaled first.
 
     Args:
         model: the network, or any Module that maps inputs to outputs.
@@ -102,6 +103,7 @@ def fit(
     examples = _examples(data)
     if isinstance(validation, (int, float)):
         examples, validation = split(examples, validation, seed)
+    _advise_scaling(examples)
     held_out = [] if validation is None else _examples(validation, like=examples[0])
     batch_size = whole("batch_size", len(examples) if batch_size is None else batch_size, least=1)
     epochs = whole("epochs", epochs, least=0)
@@ -363,6 +365,21 @@ def _examples(data: Examples, like: tuple[Any, Any] | None = None) -> Examples:
                 first = f", but {wanted} in the first example" * (wanted != NOT_FINITE)
                 raise ValueError(f"{what} of example {place}: {_kind(part)}{first}; counted from 0")
     return examples
+
+
+def _advise_scaling(examples: Examples) -> None:
+    """Warn of numbers that are so large that a network learns badly from them, or not at all."""
+    for place, what in enumerate(("inputs", "targets")):
+        if _kind(examples[0][place]) != "not only numbers":
+            largest = max(
+                abs(as_number(number)) for example in examples for number in as_list(example[place])
+            )
+            if largest > LARGE:
+                warnings.warn(
+                    f"the {what} go up to {largest:.4g}, and a network learns best from numbers near 1: "
+                    "scale the data, as Dataset.standardized() does",
+                    stacklevel=3,
+                )
 
 
 NOT_FINITE = "a number that is infinite or NaN"

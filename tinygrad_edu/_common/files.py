@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-
 MOST_BYTES = 500_000_000
 """The largest file that is read: a network of ten million parameters."""
 

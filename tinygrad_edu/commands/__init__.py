@@ -12,7 +12,8 @@ from typing import NoReturn
 
 from tinygrad_edu._common import __version__
 from tinygrad_edu._common.names import UnknownNameError
-from tinygrad_edu.commands import example, graphs, teaching, train
+from tinygrad_edu._common.text import one_line
+from tinygrad_edu.commands import example, graphs, predict, teaching, train
 from tinygrad_edu.engine.value import COMPILED
 from tinygrad_edu.see.draw.render import NoEngineError
 
@@ -22,7 +23,7 @@ ENGINE = "C engine" if COMPILED else "Python engine"
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")  # one line, without the usage text
+        self.exit(2, f"{self.prog}: {one_line(message, 1000)}\n")  # one line, without the usage text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _mistake(message: object) -> int:
-    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    print(f"{PROGRAM}: {one_line(str(message), 1000)}", file=sys.stderr)  # a file name is data
     return 2
 
 
@@ -77,4 +78,5 @@ def _parser() -> argparse.ArgumentParser:
     subject = graphs.add_parsers(commands, _Parser)
     teaching.add_parsers(commands, subject)
     train.add_parser(commands)
+    predict.add_parser(commands)
     return parser

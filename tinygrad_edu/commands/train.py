@@ -3,7 +3,8 @@
 import argparse
 import io
 import math
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from tinygrad_edu import callbacks, datasets
 from tinygrad_edu._common import files
 from tinygrad_edu._common.checks import whole
 from tinygrad_edu._common.names import look_up
+from tinygrad_edu._common.text import one_line
 from tinygrad_edu.callbacks import History
 from tinygrad_edu.datasets import Dataset, read_csv
 from tinygrad_edu.nn import MLP
-from tinygrad_edu.optim import OPTIMIZERS
-from tinygrad_edu.train import fit
+from tinygrad_edu.optim import OPTIMIZERS, Optimizer
+from tinygrad_edu.prediction import Predictor, load_predictor
+from tinygrad_edu.train import evaluate, fit
 
 DATASETS = {
     "circles": datasets.circles,
@@ -25,6 +28,9 @@ DATASETS = {
     "spirals": datasets.spirals,
     "xor": datasets.xor,
 }
+
+
+LEARNING_RATE = 0.01
 
 
 def add_parser(commands: Any) -> None:
@@ -50,7 +56,7 @@ def add_parser(commands: Any) -> None:
     add("--epochs", metavar="N", type=int, default=100, help="how often to go over the data (default 100)")
     add("--batch-size", metavar="N", type=int, default=16, help="examples in one step (default 16)")
     add("--optimizer", metavar="NAME", default="adam", help=f"one of {', '.join(OPTIMIZERS)} (default adam)")
-    add("--learning-rate", metavar="RATE", type=float, default=0.01, help="size of a step (default 0.01)")
+    add("--learning-rate", metavar="RATE", type=float, help=f"size of a step (default {LEARNING_RATE})")
     add(
         "--seed",
         metavar="N",
@@ -58,7 +64,13 @@ def add_parser(commands: Any) -> None:
         default=0,
         help="of the random numbers: first weights, noise, batches (default 0)",
     )
-    add("--compiled", action="store_true", help="repeat one recorded graph on arrays, much faster; needs NumPy")
+    add(
+        "--compiled",
+        action="store_true",
+        help="repeat one recorded graph on arrays, much faster; needs NumPy",
+    )
+    add("--resume", action="store_true", help="continue the training of the saved model, up to --epochs")
+    add("--overwrite", action="store_true", help="replace a model that was saved earlier")
     add("--save", metavar="FILE", help="where to save the model (default NAME_model.json)")
     add("--plot", metavar="FILE", help="where to save the plot (default NAME_training.png)")
 
@@ -67,21 +79,33 @@ def run(options: argparse.Namespace) -> None:
     """Train as the options say, and save model and plot.
 
     Raises:
-        ValueError, UnknownNameError: for a mistake in the options or in the data.
+        ValueError, UnknownNameError: for a mistake in the options or in the data, or if training made the
+            model worse, which is then not saved.
         OSError: if a file cannot be read or written.
     """
     model_file, plot_file = _checked_files(options)
     data = read_csv(options.csv, options.target) if options.csv else _classic(options.dataset, options.seed)
     task = _task(data)
-    scaling = _Scaling.of(data, targets=task.metric is None) if options.csv else None
-    examples = scaling.apply(data) if scaling else data
+    earlier = load_predictor(model_file) if options.resume else None
+    if earlier and (earlier.columns, earlier.classes) != (data.columns, data.classes):
+        raise ValueError(f"{model_file} has learnt from other columns or classes than those of this data")
+    examples = data.standardized(earlier.scaling if earlier else None) if options.csv else data
 
     sizes = [*_sizes(options.hidden), task.outputs]
     model = MLP(len(data.inputs[0]), sizes, options.activation, seed=options.seed)
-    optimizer = look_up("optimiser", options.optimizer, OPTIMIZERS)(model.parameters(), options.learning_rate)
+    rate = LEARNING_RATE if options.learning_rate is None else options.learning_rate
+    optimizer = look_up("optimiser", options.optimizer, OPTIMIZERS)(model.parameters(), rate)
+    history = History()
+    if options.resume:
+        history = callbacks.resume(model_file, model, optimizer)
+        if options.learning_rate is not None:
+            optimizer.learning_rate = rate
+        if history.epochs >= options.epochs:
+            raise ValueError(f"{model_file} has {history.epochs} epochs already: give --epochs above that")
     print(f"{len(data)} examples; to predict: {_described(data, task)}")
     print(model.summary())
-    history = fit(
+    before = evaluate(model, examples, task.loss)["loss"]
+    fit(
         model,
         examples,
         task.loss,
@@ -92,16 +116,46 @@ def run(options: argparse.Namespace) -> None:
         validation=0.2 if len(data) >= 20 else None,
         seed=options.seed,
         callbacks=callbacks.record_norms,
+        history=history,
         compiled=options.compiled,
     )
     _print_measured(history)
-    _save(model, data, scaling, model_file)
-    if scaling and scaling.target_scaling and history.epochs:
-        error = history.get("validation_loss", history["loss"])[-1] ** 0.5 * scaling.target_scaling[1]
-        print(f"typical error of {options.target!r}: {error:.4g}")
-    print(f"saved the model as {model_file}")
+    _judge(before, evaluate(model, examples, task.loss)["loss"], _constant_loss(examples), optimizer)
+    learnt = {"optimizer": optimizer.state_dict(), "history": history}  # what --resume needs
+    files.write_json(model_file, Predictor.of(model, examples).saved() | learnt)
+    if examples.scaling and examples.scaling.targets and history.epochs:
+        error = history.get("validation_loss", history["loss"])[-1] ** 0.5 * examples.scaling.targets[0][1]
+        print(f"typical error of {one_line(options.target)!r}: {short(error)}")
+    print(f"saved the model as {one_line(model_file, 200)}")
     if history.epochs:
         _plot(model, examples, history, plot_file)
+
+
+def _judge(before: float, after: float, constant: float, optimizer: Optimizer) -> None:
+    """Say so if training was of no use; ``constant`` is the loss of the best answer that is always the same.
+
+    Raises:
+        ValueError: if it made the model worse than it was.
+    """
+    if after > max(before, constant):
+        raise ValueError(
+            f"nothing is saved: training raised the loss from {short(before)} to {short(after)}: "
+            f"try a --learning-rate below {optimizer.learning_rate:g}"
+        )
+    if after >= constant:
+        print(
+            f"the loss is {short(after)}, and always giving the same answer would give {short(constant)}: "
+            "try more epochs, or another learning rate"
+        )
+
+
+def _constant_loss(data: Dataset) -> float:
+    """Return the mean loss of the best constant answer: of classes their entropy, of numbers the variance."""
+    if data.has_classes:
+        counts = Counter(data.targets).values()
+        return math.fsum(-count / len(data) * math.log(count / len(data)) for count in counts)
+    mean = math.fsum(data.targets) / len(data)
+    return math.fsum((target - mean) ** 2 for target in data.targets) / len(data)
 
 
 def _checked_files(options: argparse.Namespace) -> tuple[str, str]:
@@ -122,6 +176,13 @@ def _checked_files(options: argparse.Namespace) -> tuple[str, str]:
     _expect_picture(plot_file)
     if Path(model_file).resolve() == Path(plot_file).resolve():
         raise ValueError(f"model and plot cannot both be {model_file}")
+    if options.resume and options.overwrite:
+        raise ValueError("--resume continues the saved model, and --overwrite replaces it: give one of them")
+    if Path(model_file).exists() and not (options.resume or options.overwrite):
+        raise ValueError(
+            f"{model_file} exists: continue its training with --resume, replace it with --overwrite, "
+            "or name another with --save FILE"
+        )
     return model_file, plot_file
 
 
@@ -130,15 +191,17 @@ def _print_measured(history: History) -> None:
         print(f"interrupted after {history.epochs} epochs; the model keeps what it has learnt")
     for column, numbers in history.items():
         if " of " not in column:
-            print(f"{column.replace('_', ' ')}: {numbers[-1]:.4f}")
+            print(f"{column.replace('_', ' ')}: {short(numbers[-1])}")
 
 
-def _save(model: MLP, data: Dataset, scaling: "_Scaling | None", path: str) -> None:
-    """Write the model, and all that a prediction for another row of the same table needs."""
-    content = model.saved()
-    if scaling:
-        content |= {"columns": data.columns, "classes": data.classes, **vars(scaling)}
-    files.write_json(path, content)
+def short(number: float) -> str:
+    """Return a number in at most 12 characters.
+
+    >>> short(0.5), short(77660.25), short(1.234e22), short(-0.00001)
+    ('0.5000', '77660.2500', '1.234e+22', '-1e-05')
+    """
+    usual = number == 0 or 1e-3 <= abs(number) < 1e6
+    return f"{number:.4f}" if usual else f"{number:.4g}"
 
 
 def _classic(name: str, seed: int) -> Dataset:
@@ -182,39 +245,7 @@ def _described(data: Dataset, task: _Task) -> str:
         return "a number (write classes as words, or as 0 and 1)"
     kinds = data.classes or ["0", "1"]
     more = ", …" if len(kinds) > 5 else ""
-    return f"one of {len(kinds)} classes, {', '.join(kind[:20] for kind in kinds[:5])}{more}"
-
-
-@dataclass(frozen=True)
-class _Scaling:
-    """Means and standard deviations: a network learns best from numbers of mean 0 and deviation 1."""
-
-    input_scaling: list[tuple[float, float]]
-    target_scaling: tuple[float, float] | None
-
-    @classmethod
-    def of(cls, data: Dataset, targets: bool) -> "_Scaling":
-        columns = [_mean_and_deviation(column) for column in zip(*data.inputs, strict=True)]
-        return cls(columns, _mean_and_deviation(data.targets) if targets else None)
-
-    def apply(self, data: Dataset) -> Dataset:
-        """Return the data with every column scaled to mean 0 and standard deviation 1, and named so."""
-        inputs = [
-            [(x - mean) / deviation for x, (mean, deviation) in zip(row, self.input_scaling, strict=True)]
-            for row in data.inputs
-        ]
-        targets = data.targets
-        if self.target_scaling:
-            mean, deviation = self.target_scaling
-            targets = [(target - mean) / deviation for target in targets]
-        columns = [f"{column} (scaled)" for column in data.columns]
-        return replace(data, inputs=inputs, targets=targets, columns=columns)
-
-
-def _mean_and_deviation(numbers: Any) -> tuple[float, float]:
-    mean = math.fsum(numbers) / len(numbers)
-    deviation = math.sqrt(math.fsum((x - mean) ** 2 for x in numbers) / len(numbers))
-    return mean, deviation or 1.0
+    return f"one of {len(kinds)} classes, {', '.join(one_line(kind, 20) for kind in kinds[:5])}{more}"
 
 
 def _expect_picture(path: str) -> None:
@@ -231,7 +262,7 @@ def _expect_picture(path: str) -> None:
 
 def _plot(model: MLP, data: Dataset, history: History, path: str) -> None:
     if find_spec("matplotlib") is None:
-        print('no plot was made, because matplotlib is missing: pip install "tinygrad_edu[plots]"')
+        print("no plot was made, because matplotlib is missing: pip install matplotlib")
         return
     import matplotlib.pyplot as plt
 
@@ -242,8 +273,6 @@ def _plot(model: MLP, data: Dataset, history: History, path: str) -> None:
     plots.layers_over_time(history, axes=axes[1])
     if "accuracy" not in history:
         plots.predictions(model, data, ax=axes[0, 1])
-        if data.columns:  # from a file, whose targets are scaled like the columns
-            axes[0, 1].set(xlabel="target (scaled)", ylabel="output (scaled)")
     elif len(data.inputs[0]) == 2:
         plots.decision_boundary(model, data, ax=axes[0, 1])
     else:
@@ -252,4 +281,4 @@ def _plot(model: MLP, data: Dataset, history: History, path: str) -> None:
     figure.savefig(picture, format=Path(path).suffix[1:].lower())
     plt.close(figure)
     files.write_whole(path, picture.getvalue())
-    print(f"saved the plot as {path}")
+    print(f"saved the plot as {one_line(path, 200)}")

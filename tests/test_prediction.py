@@ -1,0 +1,84 @@
+"""Predictors: the data's own units, in memory and from files."""
+
+import json
+
+import pytest
+
+from tinygrad_edu.datasets import Dataset, moons
+from tinygrad_edu.nn import MLP, load_mlp
+from tinygrad_edu.prediction import Predictor, load_predictor
+
+
+def flats():
+    rows = [[20.0, 1.0], [50.0, 4.0], [80.0, 1.0]]
+    return Dataset(rows, [1e5, 2e5, 4e5], ["area", "floor"], target="price").standardized()
+
+
+def test_a_prediction_is_scaled_there_and_back(tmp_path):
+    data, model = flats(), MLP(2, [3, 1], "tanh", seed=1)
+    predict = Predictor.of(model, data)
+    predict.save(tmp_path / "m.json")
+    for scaled, row in zip(data.inputs, [[20.0, 1.0], [50.0, 4.0], [80.0, 1.0]], strict=True):
+        mean, deviation = 7e5 / 3, (14 / 9) ** 0.5 * 1e5  # of 1, 2 and 4: 7/3 and the root of 14/9
+        assert predict(row) == pytest.approx(model(scaled).data * deviation + mean, rel=1e-12)
+        assert load_predictor(tmp_path / "m.json")(row) == predict(row)
+    assert load_predictor(tmp_path / "m.json").scaling == data.scaling
+    assert load_mlp(tmp_path / "m.json").state_dict() == model.state_dict()
+
+
+def test_several_numbers_and_data_that_is_not_scaled():
+    data = Dataset([[0.5], [0.25]], [[1.0, 30.0], [3.0, 10.0]])
+    model = MLP(1, [2], seed=1)
+    outputs = [output.data for output in model([0.5])]
+    assert Predictor.of(model, data)([0.5]) == outputs
+    scaled = Predictor.of(model, data.standardized())
+    assert scaled([0.375]) == pytest.approx([2 + model([0.0])[0].data, 20 + 10 * model([0.0])[1].data])
+
+
+def test_classes_are_named():
+    named = Dataset([[0.0], [1.0]], [0, 1], classes=["no", "yes"])
+    for data, kinds in ((named, ("no", "yes")), (moons(4)[:2], (0, 1))):
+        model = MLP(len(data.inputs[0]), [1], bias="shared", seed=1)
+        for bias, kind in zip((-9.0, 9.0), kinds, strict=True):
+            model.layers[0].b.data = bias
+            assert Predictor.of(model, data)(data.inputs[0]) == kind
+
+
+def test_inputs_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"MLP\(1, \[1\]\) takes 1 inputs, and the data has 2"):
+        Predictor.of(MLP(1, [1]), flats())
+    with pytest.raises(ValueError, match=r"MLP\(2, \[1\]\) takes 2 inputs, not 3"):
+        Predictor.of(MLP(2, [1]), flats())([1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"columns": ["area"]},
+        {"columns": [1, 2]},
+        {"columns": None},
+        {"target": 3},
+        {"classes": ["a", "b", "c"]},
+        {"predicts": True},
+        {"scaling": []},
+        {"scaling": {"inputs": [[0.0, 1.0]] * 2}},
+        {"scaling": {"inputs": [[0.0, 1.0]], "targets": []}},
+        {"scaling": {"inputs": [[0.0, 0.0]] * 2, "targets": []}},
+        {"scaling": {"inputs": [[0.0, True]] * 2, "targets": []}},
+        {"scaling": {"inputs": [[0.0, 1.0]] * 2, "targets": [[0.0, 10**400]]}},
+    ],
+)
+def test_a_damaged_file_gets_one_clear_line(tmp_path, damage):
+    content = Predictor.of(MLP(2, [1]), flats()).saved()
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps(content))
+    load_predictor(path)
+    path.write_text(json.dumps(content | damage))
+    with pytest.raises(ValueError, match=r"m\.json does not fit its own model: columns, classes or scaling"):
+        load_predictor(path)
+
+
+def test_another_file_is_named(tmp_path):
+    MLP(2, [1]).save(tmp_path / "m.json")
+    with pytest.raises(ValueError, match=r"has no 'columns' and no 'target' and no .*: is it the right file"):
+        load_predictor(tmp_path / "m.json")
