@@ -140,6 +140,7 @@ normal_cdf = rule("normal_cdf", lambda x: _normal_cdf(x),                       
 
 # fmt: on
 
+
 def total(terms: Iterable[Any]) -> Any:
     """Return the sum from left to right; the builtin ``sum`` rounds differently from Python 3.12 on."""
     result = 0.0
