@@ -11,9 +11,9 @@ from tinygrad_edu.engine.op import TABLE, Op
 from tinygrad_edu.three_layer import worked_example
 
 SMOOTH = [
-    "sqrt", "cbrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan",
-    "sinh", "cosh", "tanh", "asinh", "atanh", "sigmoid", "softplus", "softsign", "erf", "erfc", "gelu", "silu",
-    "mish", "selu", "neg",
+    "sqrt", "cbrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "asin", "acos",
+    "atan", "sinh", "cosh", "tanh", "asinh", "atanh", "sigmoid", "softplus", "softsign", "erf", "erfc", "gelu",
+    "silu", "mish", "selu", "neg",
 ]  # fmt: skip
 
 
@@ -39,8 +39,10 @@ def random_graph(rng):
         make = rng.choice(
             [
                 lambda x, y: x + y, lambda x, y: x - y, lambda x, y: x * y, lambda x, y: x / (1 + y * y),
-                lambda x, y: x.sin() * y.tanh(), lambda x, y: (x * y).sigmoid(), lambda x, y: (x * x + 1).log(),
-                lambda x, y: x.gelu() - y.atan(), lambda x, y: x.softplus().sqrt() * y, lambda x, y: x.mish() + y.erf(),
+                lambda x, y: x.sin() * y.tanh(), lambda x, y: (x * y).sigmoid(),
+                lambda x, y: (x * x + 1).log(),
+                lambda x, y: x.gelu() - y.atan(), lambda x, y: x.softplus().sqrt() * y,
+                lambda x, y: x.mish() + y.erf(),
             ]
         )  # fmt: skip
         values.append(make(x, y))

@@ -122,7 +122,8 @@ def test_hostile_names_are_text(opened):
 
 
 HEADS = """() => [...document.querySelectorAll("figure polygon")]
-  .filter((shape) => getComputedStyle(shape).visibility === "visible" && shape.getAttribute("fill") !== "none")
+  .filter((shape) => getComputedStyle(shape).visibility === "visible")
+  .filter((shape) => shape.getAttribute("fill") !== "none")
   .map((shape) => shape.getBoundingClientRect()).filter((box) => box.width < 30).map((box) => box.left)"""
 
 

@@ -1,4 +1,7 @@
-"""The engine: the table of operations, Value and its passes, derivatives. Start with rules.py, op.py, value.py."""
+"""The engine: the table of operations, Value and its passes, derivatives.
+
+Start with rules.py, op.py and value.py.
+"""
 
 import os
 import sys

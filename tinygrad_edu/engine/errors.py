@@ -184,5 +184,6 @@ def gradient_error(value: Any) -> TooLargeError:
 def stale_error(arg: Any) -> StaleError:
     """Return the error to raise where a number was assigned after it was used."""
     return StaleError(
-        f"{_name(arg)} was assigned after other Values were computed from it: call forward() on the root first"
+        f"{_name(arg)} was assigned after other Values were computed from it: "
+        "call forward() on the root first"
     )

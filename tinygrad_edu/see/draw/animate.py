@@ -9,7 +9,7 @@ import math
 import os
 import re
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -129,8 +129,7 @@ class Animation:
         digits = len(str(len(self.steps)))
         for step in range(len(self.steps) + 1):
             name = Path(path).with_stem(f"{Path(path).stem}_{step:0{digits}}")
-            frame = self.frame(step)
-            render.save(name, {".png": lambda frame=frame: images.png(frame, dpi)})
+            render.save(name, {".png": partial(images.png, self.frame(step), dpi)})
         return name
 
     @property
