@@ -53,12 +53,12 @@ def batch_function(
                 f"X has one row for each example and {len(program.inputs)} columns "
                 f"({', '.join(names[:8])}{', …' if len(names) > 8 else ''}), not the shape {X.shape}"
             )
-        out = np.full((len(program.outputs), len(X)), np.nan)
+        out = np.empty((len(program.outputs), len(X)))
         try:
+            if columnwise is None:
+                raise OverflowError  # the text is too large to be compiled
             with np.errstate(over="raise", divide="raise", invalid="raise"):
                 for first in range(0, len(X), _BLOCK):
-                    if columnwise is None:
-                        break  # it is too large to be compiled
                     block = slice(first, first + _BLOCK)
                     columnwise(np.ascontiguousarray(X[block].T), out[:, block])
         except (ArithmeticError, ValueError):
