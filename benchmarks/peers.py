@@ -166,7 +166,8 @@ def casadi(workload: Workload) -> Iterator[tuple[str, Step, Callable[[], Any]]]:
         buffer.set_arg(0, memoryview(given))
         buffer.set_res(0, memoryview(value))
         buffer.set_res(1, memoryview(out))
-        yield name, call, lambda call=call, out=out, _kept=(g, buffer, given, value): (call(), out.copy())[1]
+        call.kept = g, buffer, given, value, out  # it has no references of its own
+        yield name, call, lambda call=call, out=out: (call(), out.copy())[1]
 
 
 def ddx(workload: Workload) -> Iterator[tuple[str, Step, Callable[[], Any]]]:
