@@ -11,9 +11,9 @@ from tinygrad_edu.engine.op import TABLE, Op
 from tinygrad_edu.three_layer import worked_example
 
 SMOOTH = [
-    "sqrt", "cbrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan",
-    "sinh", "cosh", "tanh", "asinh", "atanh", "sigmoid", "softplus", "softsign", "erf", "erfc", "gelu", "silu",
-    "mish", "selu", "neg",
+    "sqrt", "cbrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "asin",
+    "acos", "atan", "sinh", "cosh", "tanh", "asinh", "atanh", "sigmoid", "softplus", "softsign",
+    "erf", "erfc", "gelu", "silu", "mish", "selu", "neg",
 ]  # fmt: skip
 
 
