@@ -298,6 +298,28 @@ def test_ctrl_c_keeps_what_was_learnt() -> None:
     assert all(p.grad == 0.0 for p in model.parameters())
 
 
+def test_ctrl_c_while_parameters_are_written_back(monkeypatch: Any) -> None:
+    original, interrupted = Compiled.write_back, []
+    model, expected = MLP(2, [3, 1], "tanh", seed=8), MLP(2, [3, 1], "tanh", seed=8)
+
+    def metric(output: Any, target: Any) -> float:
+        monkeypatch.setattr(Compiled, "write_back", write_back)
+        return 0.0
+
+    def write_back(self: Compiled) -> None:
+        if not interrupted:
+            interrupted.append(self)
+            raise KeyboardInterrupt
+        original(self)
+
+    history = fit(
+        model, xor(), "binary_cross_entropy", "adam", epochs=2, metric=metric, progress=False, compiled=True
+    )
+    assert (history.stopped, history.epochs) == ("interrupted", 2)
+    fit(expected, xor(), "binary_cross_entropy", "adam", epochs=2, progress=False, compiled=True)
+    assert model.state_dict() == expected.state_dict()
+
+
 def test_an_error_of_a_callback_leaves_the_model_as_trained() -> None:
     model = MLP(2, [3, 1], "tanh", seed=8)
     expected = MLP(2, [3, 1], "tanh", seed=8)
@@ -374,6 +396,11 @@ def test_a_loss_may_look_at_its_target() -> None:
 
     data = [([0.3 * k, 1.0], k % 3) for k in range(7)]
     both(lambda: MLP(2, [2, 1], "tanh", seed=9), data, loss, lambda m: SGD(m.parameters(), 0.1), epochs=3)
+
+    def above(output: Any, target: Any) -> Value:
+        return (-output).softplus() if target > 0.5 else output.softplus()
+
+    both(lambda: MLP(2, [2, 1], "tanh", seed=9), data, above, lambda m: SGD(m.parameters(), 0.1), epochs=3)
     too_many = [([0.3 * k, 1.0], 0.5 * k) for k in range(200)]
     with pytest.raises(ValueError, match="its code looks at the number target 1"):
         fit(MLP(2, [1], seed=1), too_many, loss, "sgd", progress=False, compiled=True)

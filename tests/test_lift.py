@@ -13,7 +13,10 @@ from tinygrad_edu import DomainError, Value
 from tinygrad_edu.engine.op import TABLE, Op
 from tinygrad_edu.engine.rules import dot, logsumexp, mean, rule, sum, tanh
 from tinygrad_edu.nn import MLP
-from tinygrad_edu.program.lift import Lifted
+from tinygrad_edu.program.languages import NUMPY
+from tinygrad_edu.program.lift import Lifted, view
+from tinygrad_edu.program.lift_arrays import ArrayPool, reverse
+from tinygrad_edu.program.lift_numpy import Text, compiled, expanded
 from tinygrad_edu.program.statements import record
 
 Network = Callable[[Sequence[Value]], list[Value]]
@@ -111,6 +114,52 @@ def test_few_statements(neuron: Any) -> None:
     names = [made.op.name for made in program.statements]  # type: ignore[union-attr]
     assert names == ["einsum", "add", "tanh", "einsum", "add", "tanh", "sub", "power", "sum"]
     assert sorted(leaf.shape for leaf in program.leaves) == [(10,), (10,), (10, 20), (20,), (20, 30), (30,)]
+
+
+def test_neurons_in_any_order() -> None:
+    """Where results stand is chosen so that the next statement reads a whole array."""
+    rng = random.Random(8)
+    w, b, x = [values(5, rng) for _ in range(6)], values(6, rng), values(5, rng)
+    nets, outputs = {}, {}
+    for k in rng.sample(range(6), 6):
+        nets[k] = dot(w[k], x) + b[k]
+    for k in rng.sample(range(6), 6):
+        outputs[k] = nets[k].tanh()
+    for k in rng.sample(range(6), 6):
+        outputs[k] = outputs[k].exp()
+    root = logsumexp([outputs[k] for k in range(6)])
+    inputs = [*[each for row in w for each in row], *b, *x]
+    program = lifted(inputs, [root])
+    expect_the_engine(inputs, root, program)
+    assert [made.op.name for made in program.statements].count("take") <= 1
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_read_of_an_array(seed: int) -> None:
+    """Slices, transpositions, repetitions and gathers give the numbers at any positions."""
+    rng = random.Random(seed)
+    shape = tuple(rng.randint(1, 5) for _ in range(rng.randint(1, 3)))
+    size = math.prod(shape)
+    sizes = [rng.randint(1, 4) for _ in range(rng.randint(1, 3))]
+    axes = np.indices(sizes)
+    positions = rng.randrange(size) + np.sum(
+        [rng.choice([0, 1, 1, *shape, size // shape[0]]) * a for a in axes], axis=0
+    )
+    if rng.random() < 0.3 or positions.max() >= size:
+        positions = positions % size
+    for batched in (False, True):
+        source = ArrayPool().leaf("", shape, batched)
+        read = view(source, positions)
+        found = read.full(tuple(sizes), read.batched)
+        (adjoint,) = reverse(found, 1.0, [source])
+        run = compiled(["n", "a"], Text(expanded([found, adjoint], NUMPY.said), {source: "a"}), 2)
+        numbers = np.random.default_rng(seed).normal(size=(3, *shape) if batched else shape)
+        value, gradient = run(3, numbers)
+        flat = numbers.reshape((3, -1) if batched else -1)
+        assert (value == flat[..., positions]).all()
+        counts = np.bincount(positions.ravel(), minlength=size).reshape(shape)
+        assert (gradient == np.broadcast_to(counts, gradient.shape)).all()
+        assert gradient.shape == numbers.shape
 
 
 def test_the_examples_of_a_batch_recorded_one_by_one_become_matrices() -> None:

@@ -69,7 +69,7 @@ class _Given(Value):
 
 
 def _numbers(part: Any) -> list[float]:
-    return [x.data if isinstance(x, Value) else float(x) for x in as_list(part)]
+    return [x if type(x) is float else x.data if isinstance(x, Value) else float(x) for x in as_list(part)]
 
 
 def _arranged(part: Any, values: list[Value]) -> Any:
@@ -380,7 +380,7 @@ def _takes_arrays(optimizer: Optimizer) -> bool:
 
     def run(parameters: list[_Flat], split: Callable[[Any], list[Any]]) -> tuple[Any, dict[str, Any]]:
         trial = copy.copy(optimizer)
-        trial.parameters = []  # so that the model is not copied
+        trial.parameters, trial._memory = [], {name: [] for name in optimizer._memory}  # nothing to copy
         trial = copy.deepcopy(trial)
         trial.parameters = parameters  # type: ignore[assignment]
         trial._memory = {name: split(np.zeros(3)) for name in trial._memory}

@@ -388,7 +388,7 @@ NOT_FINITE = "a number that is infinite or NaN"
 def _kind(part: Any) -> str:
     """Return in words what inputs or a target consist of; a model of one's own may take other things."""
     try:
-        numbers = [as_number(item) for item in as_list(part)]
+        numbers = _as_numbers(as_list(part))
     except TypeError:
         return "not only numbers"
     return f"{len(numbers)} numbers" if all(map(math.isfinite, numbers)) else NOT_FINITE
@@ -401,6 +401,10 @@ def as_number(item: Any) -> float:
     (0.5, 2.0)
     """
     return item.data if isinstance(item, Value) else as_float(item)
+
+
+def _as_numbers(items: Iterable[Any]) -> list[float]:
+    return [item if type(item) is float else as_number(item) for item in items]  # most are floats already
 
 
 def _batches(places: Sequence[int], size: int, seed: str | None = None) -> list[Sequence[int]]:
@@ -424,7 +428,7 @@ def predicted_class(output: Any) -> int:
     (1, 1, 0)
     """
     outputs = as_list(output)
-    scores = [as_number(score) for score in outputs]
+    scores = _as_numbers(outputs)
     if len(scores) > 1:
         return scores.index(max(scores))
     return int(scores[0] > (0.5 if getattr(outputs[0], "op", None) is sigmoid else 0.0))
@@ -436,7 +440,7 @@ def target_class(output: Any, target: Any) -> int:
     >>> target_class(Value(0.2), -1), target_class([Value(0.2), Value(0.8)], [0, 1])
     (0, 1)
     """
-    numbers = [as_number(item) for item in as_list(target)]
+    numbers = _as_numbers(as_list(target))
     if len(numbers) > 1:
         return predicted_class(numbers)
     if len(as_list(output)) > 1:

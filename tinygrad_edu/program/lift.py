@@ -277,13 +277,18 @@ class Lifted:
         """
         return tuple(self._called(self._run, arrays))
 
-    def gradient(self, *arrays: Any) -> list[Any]:
-        """Return the derivatives of the first output, summed over all examples, along each of ``leaves``.
+    def value_and_gradient(self, *arrays: Any) -> tuple[Any, list[Any]]:
+        """Return the first output, and its derivatives along each of ``leaves``, summed over all examples.
 
         Raises:
             TypeError, FloatingPointError: as for calling the program.
         """
-        return list(self._called(self._gradient, arrays))
+        value, *gradients = self._called(self._run_back, arrays)
+        return value, gradients
+
+    def gradient(self, *arrays: Any) -> list[Any]:
+        """Return the second part of ``value_and_gradient``."""
+        return self.value_and_gradient(*arrays)[1]
 
     def _called(self, function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
         if len(arrays) != len(self.leaves):
@@ -299,8 +304,8 @@ class Lifted:
         return self.compiled(self.outputs)
 
     @cached_property
-    def _gradient(self) -> Callable[..., Any]:
-        return self.compiled(reverse(self.outputs[0], 1.0, self.leaves))
+    def _run_back(self) -> Callable[..., Any]:
+        return self.compiled([self.outputs[0], *reverse(self.outputs[0], 1.0, self.leaves)])
 
 
 class _Lifting:

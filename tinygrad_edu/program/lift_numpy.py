@@ -204,7 +204,7 @@ class Text:
         """Write the shape that an array has when the program runs."""
         sizes = [str(n) for n in (made.shape if shape is None else shape)]
         sizes = ["n"] * self._is_batched(made) + sizes
-        return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
+        return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})" if sizes else "(())"
 
     def _same(self, made: Array) -> Term:
         return self.argument(made.args[0])
