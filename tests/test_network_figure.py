@@ -13,7 +13,7 @@ import pytest
 
 from tinygrad_edu import Value, draw, worked_example
 from tinygrad_edu.nn import MLP, Module
-from tinygrad_edu.see.draw.geometry import WIDEST_NUMBER, short, shown
+from tinygrad_edu.see.draw.geometry import short, shown, widest_number
 from tinygrad_edu.see.draw.widths import width
 from tinygrad_edu.see.network import NoNetworkError, read_network
 
@@ -314,11 +314,11 @@ def test_numbers_are_short_and_right():
     for _ in range(5000):
         x = rng.choice((-1, 1)) * 10 ** rng.uniform(-320, 308)
         text = short(x)
-        assert len(text) <= len(WIDEST_NUMBER)
+        assert len(text) <= len(widest_number(4))
         assert float(text.replace("−", "-")) == pytest.approx(
             x, rel=0.5 if abs(x) < 1e-99 or abs(x) >= 1e100 else 0.05
         )
-        assert width(text, 13) <= width(WIDEST_NUMBER, 13) + 1
+        assert width(text, 13) <= width(widest_number(4), 13) + 1
     assert [short(x) for x in (0.0, -0.0, math.inf, -math.inf, math.nan)] == ["0", "0", "∞", "−∞", "nan"]
 
 

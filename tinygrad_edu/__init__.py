@@ -32,6 +32,7 @@ from tinygrad_edu.program.function import BranchError, Function, function
 from tinygrad_edu.see.diagnose import Diagnosis, diagnose
 from tinygrad_edu.see.draw import Drawing, draw, draw_dot
 from tinygrad_edu.see.draw.animate import Animation, animate
+from tinygrad_edu.see.draw.style import Style
 from tinygrad_edu.see.exercise import Exercise, exercise
 from tinygrad_edu.see.explain import Explanation, Explanations, explain
 from tinygrad_edu.see.explore import Explorer, explore
@@ -55,6 +56,7 @@ __all__ = [
     "Function",
     "Handout",
     "StaleError",
+    "Style",
     "TooLargeError",
     "Value",
     "animate",

@@ -9,6 +9,7 @@ from tinygrad_edu.commands.expression import parse, parse_numbers
 from tinygrad_edu.engine.value import Value, topological_order
 from tinygrad_edu.see.draw import draw
 from tinygrad_edu.see.draw.animate import animate
+from tinygrad_edu.see.draw.style import NATURAL, Style, size_of
 from tinygrad_edu.see.explain import explain
 from tinygrad_edu.see.explore import explore
 from tinygrad_edu.see.graph import DETAILS
@@ -47,6 +48,11 @@ def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> a
     add("--output", metavar="FILE", default="graph.svg", help="the picture (graph.svg)")
     add("--legend", action="store_true", help="say what colours and widths mean")
     add("--rankdir", choices=["LR", "TB"], default="LR", help="left to right, or top to bottom (LR)")
+    add("--sample", type=int, default=1, metavar="K", help="which sample of a network to show (1)")
+    add("--size", metavar="SIZE", help="slide, a4, or pixels such as 800x600 (as large as it is)")
+    add("--font-size", type=float, default=NATURAL.font_size, metavar="PIXELS", help="of the letters (13)")
+    add("--digits", type=int, default=NATURAL.digits, metavar="N", help="decimals of a number (4)")
+    add("--theme", choices=["screen", "print"], default="screen", help="colours, or black and grey (screen)")
     command.set_defaults(run=run_draw)
 
     command = commands.add_parser("animate", parents=[subject], help="show both passes step by step")
@@ -78,7 +84,17 @@ def run_draw(options: argparse.Namespace) -> None:
     """Write a picture, and print its path."""
     root, names = subject_of(options)
     wrt = [value_named(name, names) for name in options.names]
-    drawing = draw(root, wrt, detail=options.detail, rankdir=options.rankdir, legend=options.legend)
+    size: Any = options.size and size_of(options.size)
+    style = Style(size, font_size=options.font_size, digits=options.digits, theme=options.theme)
+    drawing = draw(
+        root,
+        wrt,
+        detail=options.detail,
+        sample=options.sample,
+        rankdir=options.rankdir,
+        legend=options.legend,
+        style=style,
+    )
     print(f"The picture of {root.label}: {drawing.save(options.output)}")
 
 

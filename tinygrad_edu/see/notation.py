@@ -27,17 +27,27 @@ def named(name: str, latex: bool = False) -> Term:
     return LatexTerm(latex_name(name), precedence) if latex else Term(name, precedence)
 
 
+_GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau"
+_GREEK += " upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+GREEK = dict(zip(_GREEK.split(), "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", strict=True))
+"""Greek letters by the names that people give to Values for want of the letter."""
+_GREEK_NAMES = {letter: name for name, letter in GREEK.items()}
+
+
 def latex_name(label: str) -> str:
     r"""Return a label as LaTeX, the part after the first underscore, or a final number, as a subscript.
 
     >>> print(latex_name("w5"), latex_name("E_total"), latex_name("out_o1"), latex_name("50% {"))
     w_{5} E_{\mathrm{total}} \mathrm{out}_{\mathrm{o1}} \text{50\% \{}
+    >>> print(latex_name("theta_1"), latex_name("θ_1"), latex_name("η"))
+    \theta_{1} \theta_{1} \eta
     """
-    parts = re.fullmatch(r"([A-Za-z]+?)(?:_([A-Za-z0-9]+)|(\d+))?", label, re.ASCII)
-    if parts is None:
+    parts = re.fullmatch(r"([A-Za-z]+?|[α-ωΓΔΘΛΞΠΣΥΦΨΩ])(?:_([A-Za-z0-9]+)|([0-9]+))?", label)
+    if parts is None or not (parts[1].isascii() or parts[1] in _GREEK_NAMES):
         return rf"\text{{{latex_escaped(label)}}}"
     base, word, digits = parts.groups()
-    name = base if len(base) == 1 else rf"\mathrm{{{base}}}"
+    base = _GREEK_NAMES.get(base, base)
+    name = rf"\{base}" if base in GREEK else base if len(base) == 1 else rf"\mathrm{{{base}}}"
     subscript = digits or (word if not word or word.isdigit() else rf"\mathrm{{{word}}}")
     return f"{name}_{{{subscript}}}" if subscript else name
 

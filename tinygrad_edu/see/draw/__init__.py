@@ -9,9 +9,10 @@ from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine.errors import StaleError, expect_values
 from tinygrad_edu.engine.gradient import listed
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
-from tinygrad_edu.see.draw import dot, render
+from tinygrad_edu.see.draw import dot, render, theme
 from tinygrad_edu.see.draw.factors import Factors
 from tinygrad_edu.see.draw.network import Figure
+from tinygrad_edu.see.draw.style import NATURAL, Style
 from tinygrad_edu.see.draw.view import gradient_caption, is_crowded, view
 from tinygrad_edu.see.graph import DETAILS, Detail, Graph, fold, folded, independence
 from tinygrad_edu.see.layers import COARSEST, LayerGraph
@@ -42,22 +43,27 @@ class Drawing:
         alt: str = render.ALT,
         engine: str = "dot",
         laid_out: tuple[str, Texts] | None = None,
+        style: Style = NATURAL,
     ) -> None:
-        self.source = source
+        self._on_paper = style.theme == "print"
+        self.source = theme.printed(source) if self._on_paper else source
         self.alt = alt
         self._engine = engine
         self._laid_out = laid_out  # what is laid out in place of the source, and the texts to put into it
+        self._style = style
 
     @cached_property
     def svg(self) -> str:
         """The picture as an SVG element, drawn when first asked for."""
         import hashlib
 
-        scope = "g" + hashlib.sha256(self.source.encode()).hexdigest()[:8]
-        if self._laid_out is None:
-            return render.svg(self.source, scope, self.alt, self._engine)
-        source, texts = self._laid_out
-        return render.filled(render.svg(source, scope, self.alt, self._engine), scope, texts)
+        scope = "g" + hashlib.sha256(f"{self.source}{self._style.size or ''}".encode()).hexdigest()[:8]
+        source, texts = self._laid_out or (self.source, {})
+        if self._on_paper:
+            source = theme.printed(source)
+        svg = render.svg(source, scope, self.alt, self._engine, self._on_paper)
+        svg = render.filled(svg, scope, texts) if self._laid_out else svg
+        return svg if self._style.size is None else render.fitted(svg, self._style.size)
 
     def save(self, path: str | os.PathLike[str], *, dpi: float = 96, transparent: bool = False) -> "Path":
         """Write the picture to a file, in the format that the file's suffix names, and return its path.
@@ -134,6 +140,7 @@ def draw(
     rankdir: Literal["LR", "TB"] = "LR",
     constants: bool = True,
     legend: bool = False,
+    style: Style = NATURAL,
 ) -> Drawing:
     """Draw the graph of a Value.
 
@@ -162,6 +169,7 @@ def draw(
             right.
         constants: at "ops", show the plain numbers in expressions.
         legend: say below what colours and widths mean.
+        style: size, letters, digits and colours: ``Style(size="slide")``, ``Style(theme="print")``.
 
     Raises:
         TypeError: if ``root`` or one of ``wrt`` is not a Value.
@@ -180,7 +188,7 @@ def draw(
     instead = ""
     if detail == "network" or (detail is None and rankdir == "LR"):
         try:
-            figure = _figure(read_network(root, sample), several, [_stale(root)], legend)
+            figure = _figure(read_network(root, sample), several, [_stale(root)], legend, style)
             if figure is not None:
                 return figure
             instead, detail = "The figure of the network is too large to read", "layer"
@@ -198,12 +206,18 @@ def draw(
         captions += [f"{COLOURS}; dashed: not at all."] * bool(shown) + [
             NUMBERS + (MATRICES if graph.detail == "layer" else ".")
         ]
-    picture, caption = view(graph, shown, constants), "\n".join(filter(None, captions))
-    laid_out = dot.digraph(dot.with_room(picture), rankdir, caption)
-    return Drawing(dot.digraph(picture, rankdir, caption), laid_out=(laid_out, dot.texts(picture)))
+    picture, caption = view(graph, shown, constants, style.significant), "\n".join(filter(None, captions))
+    font_size = style.font_size * 12 / NATURAL.font_size
+    source, laid_out = (
+        dot.digraph(drawn, rankdir, caption, font_size=font_size)
+        for drawn in (picture, dot.with_room(picture, style.significant))
+    )
+    return Drawing(source, laid_out=(laid_out, dot.texts(picture)), style=style)
 
 
-def _figure(network: Network, several: list[Value], captions: list[str], legend: bool) -> Drawing | None:
+def _figure(
+    network: Network, several: list[Value], captions: list[str], legend: bool, style: Style
+) -> Drawing | None:
     """Return the textbook's figure, None if it is too large to be read."""
     graph = folded(topological_order(network.root), "network")
     sentences = [independence(graph, value) for value in several]
@@ -212,12 +226,12 @@ def _figure(network: Network, several: list[Value], captions: list[str], legend:
         if value not in network.names:
             name = one_line(value.label) or "such a Value"
             raise NoNetworkError(f"The figure of the network does not show {name}")
-    factors = Factors(network, graph).lines(shown[0]) if len(shown) == 1 else []
+    factors = Factors(network, graph, style.significant).lines(shown[0]) if len(shown) == 1 else []
     captions = [*factors, network.sample_caption, *sentences, *captions]
     if legend:
         captions += [WEIGHTS, f"{COLOURS}. The arrows point to where the gradient goes."][: 1 + bool(shown)]
-    figure = Figure(network, graph, shown, [caption for caption in captions if caption])
-    return Drawing(figure.source, figure.alt, "neato") if figure.geometry.is_readable else None
+    figure = Figure(network, graph, shown, [caption for caption in captions if caption], style)
+    return Drawing(figure.source, figure.alt, "neato", style=style) if figure.geometry.is_readable else None
 
 
 def _readable(graph: Graph, keep: list[Value]) -> tuple[Graph, str]:

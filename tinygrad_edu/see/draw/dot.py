@@ -10,17 +10,24 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tinygrad_edu.see.draw import theme
+from tinygrad_edu.see.notation import GREEK
 
 SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
+_GREEK_NAME = re.compile(rf"(?<![^\W_])(?:{'|'.join(GREEK)})(?![^\W\d_])")
+
+
 def subscripted(text: str) -> str:
-    """Return a name with a final number as a subscript.
+    """Return names as mathematics writes them: a final number as a subscript, Greek letters as such.
 
     >>> subscripted("w5"), subscripted("out_o1"), subscripted("x2y"), subscripted("v1 = w5·i1")
     ('w₅', 'out_o₁', 'x2y', 'v₁ = w₅·i₁')
+    >>> subscripted("x_1"), subscripted("theta_12"), subscripted("θ_1"), subscripted("beta·lambda2 + metal")
+    ('x₁', 'θ₁₂', 'θ₁', 'β·λ₂ + metal')
     """
-    return re.sub(r"(?<=[A-Za-z])[0-9]+(?![A-Za-z0-9_])", lambda number: number[0].translate(SUBSCRIPT), text)
+    text = _GREEK_NAME.sub(lambda name: GREEK[name[0]], text)
+    return re.sub(r"(?<=[^\W\d_])_?([0-9]+)(?![^\W_]|_)", lambda number: number[1].translate(SUBSCRIPT), text)
 
 
 def escaped(text: str) -> str:
@@ -65,28 +72,24 @@ class Picture(NamedTuple):
     is_entangled: bool = False
 
 
-WIDEST_NUMBER = "−8.88888e-100"
 _NUMBER = re.compile(r"(?<![\w₀-₉])\(?(?:−?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|inf|nan)|–)\)?(?!\w)")
 
 
-def with_room(picture: Picture) -> Picture:
+def with_room(picture: Picture, digits: int = 6) -> Picture:
     """Return a picture with the widest number in place of every number: so it is laid out.
 
-    Then the places do not depend on the numbers.
+    Then the places do not depend on the numbers, which have so many significant digits.
     """
+    widest = f"−8.{'8' * (digits - 1)}e-100"
 
     def roomy(text: str) -> str:
         lines = text.split("\n")  # in a product, a negative number has brackets
-        return "\n".join(
-            _NUMBER.sub(f"({WIDEST_NUMBER})" if "×" in line else WIDEST_NUMBER, line) for line in lines
-        )
+        return "\n".join(_NUMBER.sub(f"({widest})" if "×" in line else widest, line) for line in lines)
 
     def rows(node: Node) -> list[str]:
         title, *others = node.rows
         if title.endswith(" Values"):
-            others = [f"{row.split()[0]} {WIDEST_NUMBER} … {WIDEST_NUMBER}" for row in others[:2]] + others[
-                2:
-            ]
+            others = [f"{row.split()[0]} {widest} … {widest}" for row in others[:2]] + others[2:]
         return [roomy(title) if node.is_constant else title, *map(roomy, others)]
 
     nodes = [node._replace(rows=rows(node)) for node in picture.nodes]
@@ -100,7 +103,9 @@ def texts(picture: Picture) -> dict[str, list[str]]:
     return found | {f"e{i}": arrow.label.split("\n") for i, arrow in enumerate(picture.arrows) if arrow.label}
 
 
-def digraph(picture: Picture, rankdir: str = "LR", caption: str = "", title: str = "") -> str:
+def digraph(
+    picture: Picture, rankdir: str = "LR", caption: str = "", title: str = "", font_size: float = 12
+) -> str:
     """Return the DOT text of a picture.
 
     Args:
@@ -108,12 +113,17 @@ def digraph(picture: Picture, rankdir: str = "LR", caption: str = "", title: str
         rankdir: "LR" to draw from left to right, "TB" from top to bottom.
         caption: a text below.
         title: a text above, in larger letters, in place of the caption.
+        font_size: of the letters in the nodes, in points.
     """
     from graphviz import Digraph
 
     largest = max((abs(arrow.flow) for arrow in picture.arrows if arrow.flow is not None), default=0.0)
     some_path = any(node.on_path for node in picture.nodes)
     dot = Digraph(graph_attr=theme.GRAPH | {"rankdir": rankdir}, node_attr=theme.NODE, edge_attr=theme.EDGE)
+    if font_size != 12:
+        dot.attr(fontsize=f"{font_size:g}")
+        dot.attr("node", fontsize=f"{font_size:g}")
+        dot.attr("edge", fontsize=f"{font_size * 11 / 12:g}")
     if picture.is_entangled:
         dot.attr(**theme.ENTANGLED)
     if caption or title:
@@ -151,21 +161,21 @@ def digraph(picture: Picture, rankdir: str = "LR", caption: str = "", title: str
     return text
 
 
-def rounded(x: float) -> str:
-    """Return a number in six significant digits, with a real minus sign.
+def rounded(x: float, digits: int = 6) -> str:
+    """Return a number in so many significant digits, with a real minus sign.
 
     >>> rounded(-0.00043856773), rounded(2.0)
     ('−0.000438568', '2')
     """
-    text = f"{x + 0.0:.6g}"  # -0.0 + 0.0 is 0.0
+    text = f"{x + 0.0:.{digits}g}"  # -0.0 + 0.0 is 0.0
     return "−" + text[1:] if text[0] == "-" else text
 
 
-def interval(numbers: Sequence[float]) -> str:
+def interval(numbers: Sequence[float], digits: int = 6) -> str:
     """Return the smallest and the largest of several numbers, a single one as it is.
 
     >>> interval([0.5, -1.0, 2.0]), interval([2.0])
     ('−1 … 2', '2')
     """
-    low, high = rounded(min(numbers)), rounded(max(numbers))
+    low, high = rounded(min(numbers), digits), rounded(max(numbers), digits)
     return low if low == high else f"{low} … {high}"

@@ -32,9 +32,11 @@ class Factors:
     Args:
         network: the network.
         graph: the graph in which its Values are visible.
+        digits: how many significant digits a number has.
     """
 
-    def __init__(self, network: Network, graph: Graph) -> None:
+    def __init__(self, network: Network, graph: Graph, digits: int = 6) -> None:
+        self.digits = digits
         self.network = network
         self.graph = graph
         heads = {head for unit in network.units for head in (unit.takes, unit.gives)}
@@ -52,7 +54,7 @@ class Factors:
         """Return the derivation in symbols, as formulas and in numbers: three lines, or fewer."""
         factors = self._factors(wrt)
         left = str(self._by_root(wrt))
-        amount = rounded(self._adjoint(wrt))
+        amount = rounded(self._adjoint(wrt), self.digits)
         rows = [_product([factor[k] for factor in factors]) for k in range(3)]
         rows = [row for row in dict.fromkeys(rows) if row not in (left, amount)]
         if self.network.samples > 1:
@@ -81,7 +83,7 @@ class Factors:
 
     def _along(self, edge: Edge) -> Factor:
         symbol = self._by(edge.target, edge.source)
-        return Factor(symbol, self._formula(edge, symbol), _number(edge.slope))
+        return Factor(symbol, self._formula(edge, symbol), self._number(edge.slope))
 
     def _whole(self, value: Value) -> Factor:
         """Return ∂root/∂value as one factor: its formula, or the sum over the neurons that it feeds."""
@@ -92,16 +94,16 @@ class Factors:
             )
             between = [part for part in order if part not in self._ends and part is not value]
             edge = Edge(value, self.graph.root, amount, between)
-            return Factor(symbol, self._formula(edge, symbol), _number(amount))
+            return Factor(symbol, self._formula(edge, symbol), self._number(amount))
         onward = self._onward[value]
         terms = []
         for edge in onward:
             slope = self._formula(edge, self._by(edge.target, value))
             terms.append(self._by_root(edge.target) + (f"·{slope:PRODUCT}" if slope != "1" else ""))
         if len(onward) > MOST_TERMS:
-            return Factor(symbol, Term(f"{terms[0]} + … + {terms[-1]}", SUM), _number(amount))
+            return Factor(symbol, Term(f"{terms[0]} + … + {terms[-1]}", SUM), self._number(amount))
         numbers = [self.graph.contribution(edge) for edge in onward]
-        return Factor(symbol, Term(" + ".join(terms), SUM), _sum(numbers))
+        return Factor(symbol, Term(" + ".join(terms), SUM), self._sum(numbers))
 
     def _formula(self, edge: Edge, otherwise: str) -> Term:
         """Return the formula of a slope; where there is none, or only a long one, ``otherwise``."""
@@ -110,6 +112,16 @@ class Factors:
         except ValueError:
             return Term(otherwise)
         return Term(subscripted(formula), formula.precedence) if len(formula) <= LONGEST else Term(otherwise)
+
+    def _number(self, x: float) -> Term:
+        return Term(rounded(x, self.digits), SIGN if x < 0 else ATOM)
+
+    def _sum(self, numbers: list[float]) -> Term:
+        first, *others = numbers
+        if not others:
+            return self._number(first)
+        signed = [f" {'−' if x < 0 else '+'} {rounded(abs(x), self.digits)}" for x in others]
+        return Term(rounded(first, self.digits) + "".join(signed), SUM)
 
     def _by(self, of: Value, wrt: Value) -> Term:
         return Term(subscripted(derivative(self.network.names[of], self.network.names[wrt])))
@@ -124,14 +136,3 @@ def _product(terms: list[Term]) -> str:
     if others and first.precedence != SIGN:
         first = Term(f"{first:PRODUCT}")
     return " × ".join([str(first), *(f"{term:PRODUCT}" for term in others)])
-
-
-def _number(x: float) -> Term:
-    return Term(rounded(x), SIGN if x < 0 else ATOM)
-
-
-def _sum(numbers: list[float]) -> Term:
-    first, *others = numbers
-    if not others:
-        return _number(first)
-    return Term(rounded(first) + "".join(f" {'−' if x < 0 else '+'} {rounded(abs(x))}" for x in others), SUM)

@@ -9,31 +9,39 @@ from math import isfinite
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.see.draw.dot import subscripted
+from tinygrad_edu.see.draw.style import NATURAL, Style
 from tinygrad_edu.see.draw.widths import width
 from tinygrad_edu.see.network import Line, Network, Unit
 from tinygrad_edu.see.notation import derivative
 
-FONT_SIZE = 13
 MOST_LABELLED = 16  # lines between two layers; of more, only marked ones have a label
 LONGEST_NAME = 18
-WIDEST_NUMBER = "−0.00044"
 FLATTEST = 3.1  # times as wide as high
+LEADING = 1.35  # of the lines below the figure, in rows
 WIDEST, HIGHEST = 1800, 1000  # what can be read: a network 4-8-8-2 with its errors
 
 
-def short(x: float) -> str:
-    """Return a number as it stands in a box: up to four decimals, at most eight characters.
+def short(x: float, digits: int = 4) -> str:
+    """Return a number as it stands in a box: up to so many decimals, and at most that and four characters.
 
     >>> [short(x) for x in (0.4, 1.10590597, -0.000438568, 0.000438568, 12345.678, -1.23e-16)]
     ['0.4', '1.1059', '−0.00044', '0.000439', '12346', '−1.2e−16']
+    >>> short(0.775391, 2)
+    '0.78'
     """
     if x == 0 or not isfinite(x):
         return str(x + 0.0).removesuffix(".0").replace("-", "−").replace("inf", "∞")
-    texts = [f"{x:.4f}".rstrip("0").rstrip(".")] if abs(x) >= 0.001 else []
-    for significant in (5, 3, 2, 1):
+    has_decimals = 10.0 ** (1 - digits) <= abs(x) < 10.0 ** (digits + 1)
+    texts = [f"{x:.{digits}f}".rstrip("0").rstrip(".")] if has_decimals else []
+    for significant in range(digits + 1, 0, -1):
         mantissa, _, exponent = f"{x:.{significant}g}".partition("e")
         texts.append(f"{mantissa}e{int(exponent)}" if exponent else mantissa)
-    return next(text for text in texts if len(text) <= len(WIDEST_NUMBER)).replace("-", "−")
+    return next(text for text in texts if len(text) <= len(widest_number(digits))).replace("-", "−")
+
+
+def widest_number(digits: int) -> str:
+    """Return a number as wide as ``short`` makes any."""
+    return f"−0.{'0' * (digits + 1)}" if digits > 3 else "−1e−300"
 
 
 def shown(name: str) -> str:
@@ -90,14 +98,15 @@ class Geometry:
         beside: the columns in whose incoming lines no second text fits above a label.
         width: of the figure.
         height: of the figure.
+        is_readable: whether the figure is not too large to be read.
     """
 
-    def __init__(self, network: Network, size: float = FONT_SIZE) -> None:
+    def __init__(self, network: Network, style: Style = NATURAL) -> None:
         self.network = network
-        self.size = size
+        self.size = size = style.font_size
         self.row = 1.2 * size  # what Graphviz gives a line of text
         self.margin = round(size / 2)
-        self.number = width(WIDEST_NUMBER, size)
+        self.number = width(widest_number(style.digits), size)
         self.boxes: dict[Unit, Box] = {}
         for column, units in enumerate(network.columns):
             sizes = [self._size(unit, is_ellipse=column == 0) for unit in units]
@@ -114,15 +123,15 @@ class Geometry:
         pitches = self._pitches()
         self.width = self._set_columns()
         self.height = self._set_rows(pitches)
-        missing = self.width / FLATTEST - self.height
+        scale = size / NATURAL.font_size
+        self.is_readable = self.width <= WIDEST * scale and self.height <= HIGHEST * scale
+        wanted = self.width / FLATTEST
+        if style.size is not None:  # less the derivation, for which there is always room
+            wanted = self.width * style.size[1] / style.size[0] - 3 * LEADING * self.row
+        missing = wanted - self.height
         spread = max((len(units) - 1) * pitch for units, pitch in zip(network.columns, pitches, strict=True))
         if missing > 0 and spread:
             self.height = self._set_rows([pitch * (1 + missing / spread) for pitch in pitches])
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether the figure is not too large to be read."""
-        return self.width <= WIDEST and self.height <= HIGHEST
 
     def label(self, line: Line, column: int) -> tuple[float, float]:
         """Return where the label of a weight stands, on a line that leads to the column."""

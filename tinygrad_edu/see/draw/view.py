@@ -38,13 +38,14 @@ def _height(graph: Graph) -> int:
     return max([len(nodes) * ROW for nodes in graph.columns] + [count * label for count in between.values()])
 
 
-def view(graph: Graph, wrt: Sequence[Value] = (), constants: bool = True) -> Picture:
+def view(graph: Graph, wrt: Sequence[Value] = (), constants: bool = True, digits: int = 6) -> Picture:
     """Return the nodes and the edges of a picture, those on the paths from ``wrt`` to the root marked.
 
     Args:
         graph: what is visible, as ``fold`` or ``LayerGraph`` gives it.
         wrt: Values of the graph.
         constants: show the plain numbers of expressions, where every operation is shown.
+        digits: how many significant digits a number has.
     """
     flows = _flows(graph, wrt)
     names = {node: subscripted(name) for node, name in graph.names.items()}
@@ -54,18 +55,23 @@ def view(graph: Graph, wrt: Sequence[Value] = (), constants: bool = True) -> Pic
     nodes = []
     for node in shown:
         if node.is_constant:
-            rows = [rounded(node.data)]
+            rows = [rounded(node.data, digits)]
         else:
             values = graph.values(node)
-            grad = interval([grads[value] for value in values]) if grads else "–"
-            data = interval([value.data for value in values])
+            grad = interval([grads[value] for value in values], digits) if grads else "–"
+            data = interval([value.data for value in values], digits)
             rows = [_title(graph, node, names), f"data {data}", f"grad {grad}"]
         if node in wrt:
-            rows.append(_product(graph, node, names))
+            rows.append(_product(graph, node, names, digits))
         nodes.append(Node(rows, node in on_path, node.is_constant))
     position = {node: i for i, node in enumerate(shown)}
     arrows = [
-        Arrow(position[edge.source], position[edge.target], _text(graph, edge, names, edge in flows), flow)
+        Arrow(
+            position[edge.source],
+            position[edge.target],
+            _text(graph, edge, names, edge in flows, digits),
+            flow,
+        )
         for edge, flow in ((edge, flows.get(edge)) for edge in graph.edges)
         if edge.source in position
     ]
@@ -138,23 +144,25 @@ def _title(graph: Graph, node: Value, names: dict[Value, str]) -> str:
     return names[node]
 
 
-def _text(graph: Graph, edge: Edge, names: dict[Value, str], on_path: bool) -> str:
+def _text(graph: Graph, edge: Edge, names: dict[Value, str], on_path: bool, digits: int) -> str:
     """Return the text on an edge: its slope, on a path with the symbol; a short formula between neurons."""
     if edge.source.is_constant:
         return ""
     if isinstance(edge.slope, list):
-        text = _matrix(edge.slope)
+        text = _matrix(edge.slope, digits)
     else:
-        text = rounded(edge.slope) if graph.detail in ("ops", "named") else _formula(graph, edge)
+        text = (
+            rounded(edge.slope, digits) if graph.detail in ("ops", "named") else _formula(graph, edge, digits)
+        )
     if on_path:
         # The empty line keeps the text off a wide line.
         return f"{derivative(names[edge.target], names[edge.source])}\n= {text}\n "
     return text
 
 
-def _formula(graph: Graph, edge: Edge) -> str:
+def _formula(graph: Graph, edge: Edge, digits: int) -> str:
     """Return the slope of an edge as a number, and above it as a formula if that is short."""
-    text = rounded(edge.slope)
+    text = rounded(edge.slope, digits)
     if sum(1 for value in edge.between if value.args) <= MOST_OPERATIONS:
         try:
             formula = subscripted(edge.formula(graph.names))
@@ -165,16 +173,16 @@ def _formula(graph: Graph, edge: Edge) -> str:
     return text
 
 
-def _matrix(rows: list[list[float]]) -> str:
+def _matrix(rows: list[list[float]], digits: int) -> str:
     """Return a small matrix in full, of a larger one the size and the Frobenius norm."""
     height, width = len(rows), len(rows[0])
     if height * width <= MOST_ENTRIES:
-        return "[" + ";\n".join("  ".join(map(rounded, row)) for row in rows) + "]"
+        return "[" + ";\n".join("  ".join(rounded(x, digits) for x in row) for row in rows) + "]"
     norm = sum(x * x for row in rows for x in row) ** 0.5
-    return f"{height:,} × {width:,} matrix\nof norm {rounded(norm)}"
+    return f"{height:,} × {width:,} matrix\nof norm {rounded(norm, digits)}"
 
 
-def _product(graph: Graph, wrt: Value, names: dict[Value, str]) -> str:
+def _product(graph: Graph, wrt: Value, names: dict[Value, str], digits: int) -> str:
     """Return ∂root/∂wrt as the product of the slopes along the path, or as the sum of several such."""
     lines = [derivative(names[graph.root], names[wrt])]
     finer = graph.finer
@@ -184,10 +192,14 @@ def _product(graph: Graph, wrt: Value, names: dict[Value, str]) -> str:
     elif wrt is not graph.root:
         paths = finer.paths(wrt, MOST_PATHS)
         lines += as_sum(
-            [" × ".join(map(_factor, reversed(path))) for path in paths if count > 1 or len(path) > 1]
+            [
+                " × ".join(_factor(edge, digits) for edge in reversed(path))
+                for path in paths
+                if count > 1 or len(path) > 1
+            ]
         )
-    return "\n".join([*lines, f"= {rounded(graph.adjoint[wrt])}"])
+    return "\n".join([*lines, f"= {rounded(graph.adjoint[wrt], digits)}"])
 
 
-def _factor(edge: Edge) -> str:
-    return f"{Term(rounded(edge.slope), SIGN if edge.slope < 0 else ATOM):PRODUCT}"
+def _factor(edge: Edge, digits: int) -> str:
+    return f"{Term(rounded(edge.slope, digits), SIGN if edge.slope < 0 else ATOM):PRODUCT}"
