@@ -258,7 +258,7 @@ def test_a_number_keeps_nine_decimals(x: float) -> None:
         ("E_total", r"E_{\mathrm{total}}"),
         ("learning rate", r"\text{learning rate}"),
         ("a_b_c", r"\text{a\_b\_c}"),
-        ("α", r"\text{α}"),
+        ("α", r"\alpha"), ("ж", r"\text{ж}"),
         (r"\input{/etc/passwd}", r"\text{\textbackslash{}input\{/etc/passwd\}}"),
         ("}^2$", r"\text{\}\textasciicircum{}2\$}"),
         ("a\nb\x00~", r"\text{a b \textasciitilde{}}"),
