@@ -1,5 +1,6 @@
 """Handouts: picture and derivation together, in every format, and LaTeX that compiles."""
 
+import doctest
 import re
 import shutil
 import subprocess
@@ -9,7 +10,9 @@ import pytest
 
 from tinygrad_edu import Value, exercise, explain, handout, worked_example
 from tinygrad_edu.commands import main
+from tinygrad_edu.program.forms import number as written
 from tinygrad_edu.see.handout import Handout
+from tinygrad_edu.see.mistakes import KEYS
 
 
 def page(name="w5", **options) -> Handout:
@@ -126,3 +129,22 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == "The handout of ∂E_total/∂w5: handout.html\n"
     assert Path("handout.html").read_text(encoding="utf-8") == page(learning_rate=0.5).html
     assert main(["handout", "w9"]) == 2
+
+
+def test_the_page_for_teachers_is_true():
+    document = Path(__file__).parent.parent / "docs" / "teaching.md"
+    if not document.exists():
+        pytest.skip("the documents stand beside the source only, and this is an installed package")
+    result = doctest.testfile(str(document), module_relative=False, encoding="utf-8")
+    assert result.attempted >= 8
+    assert not result.failed
+
+    wrong = {
+        (key, blank.name, written(blank.right), written(mistake))
+        for name in ("w1", "w5")
+        for blank in exercise(*_worked(name)).blanks.values()
+        for key, mistake in blank.mistakes
+    }
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\| (.*?) \| (.*?) \| (.*?) \|$", document.read_text("utf-8"), re.M)
+    assert [key for key, *_ in rows] == [*KEYS]
+    assert {*rows} <= wrong

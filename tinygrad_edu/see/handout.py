@@ -209,7 +209,10 @@ def _row(equation: Equation) -> str:
 
 def _piece(latex: str) -> str:
     """Return a piece of an equation as a math element of its own, so that a line may end before it."""
-    return mathml(latex, "inline").replace("<mrow><mo>", '<mrow><mo form="infix">', 1)
+    # An operator that begins an element would be a sign, without room around it. Words count as space:
+    # no room is left before them.
+    math = re.sub(r"^(<math[^>]*><mrow>)<mo>", r'\1<mo form="infix">', mathml(latex, "inline"))
+    return math.replace("</mo><mtext>", "</mo><mtext>\N{NO-BREAK SPACE}")
 
 
 # --- Signs that pdflatex does not know ---
