@@ -70,9 +70,9 @@ def test_no_answer_can_be_read_on_the_sheet(name):
     sheet = made(name, seed=4)
     text = "\n".join([str(sheet.sheet), sheet.sheet.html, sheet.sheet.markdown, sheet.sheet.tex])
     given = str(sheet.sheet).partition("factors")[0]
-    hidden = [
-        blank for blank in sheet.blanks.values() if number(blank.right) not in given
-    ]  # w5 itself is given
+    assert "What makes this gradient small or large" not in text  # that sentence names factors
+    # Some factors, such as w5, are given.
+    hidden = [blank for blank in sheet.blanks.values() if number(blank.right) not in given]
     assert len(hidden) >= 3
     for blank in hidden:
         for written in {number(blank.right), rounded(blank.right), str(blank.right)}:
