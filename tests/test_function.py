@@ -496,6 +496,13 @@ def test_a_callable_and_example_numbers() -> None:
     }
 
 
+def test_the_parameters_of_a_callable_are_its_labels() -> None:
+    f = function(lambda a, bs: a * bs[0], [0.5, [2.0]])
+    assert str(f).splitlines()[:3] == ["v1: a", "v2: an input", "v3: a·v2"]
+    assert "v1: w" in str(function(lambda w: w * w, {"w": 1.0}))
+    assert str(function(tanh, 1.0)).splitlines() == ["v1: an input", "v2: tanh(v1)", "output: v2"]
+
+
 def test_a_replay_in_another_branch_is_refused_and_the_comparison_named() -> None:
     def kinked(x: Value, y: Value) -> Value:
         return x * y if x * x > y else x - y

@@ -71,6 +71,19 @@ def test_a_determinant_has_as_many_statements_as_it_has_minors() -> None:
     assert len(lines) <= 700
 
 
+def test_each_value_has_its_statement_where_nothing_is_merged() -> None:
+    # As the live page wants it: two equal Values have a derivative each.
+    a, b = Value(2.0), Value(3.0)
+    h1, h2 = a * b, a * b
+    program = record([a, b], [h1 * h2 + h1, h1, h2], merge=False)
+    assert len(program.statements) == 4
+    y, s1, s2 = program.outputs
+    found = adjoints({y: 1.0}, program.inputs)
+    assert run(as_program(program.inputs, [found[s1], found[s2]]), 2.0, 3.0) == [7.0, 6.0]
+    with pytest.raises(ValueError, match="stands twice"):
+        record([a, a], [h1])
+
+
 def test_what_no_output_needs_is_dropped() -> None:
     x = Value(2.0)
     kept, _dropped = x * 3.0, exp(x)

@@ -143,11 +143,28 @@ def _of_callable(run: Callable[..., Any], example: Any) -> "Function":
     return f
 
 
+def _top(arrangement: Arrangement) -> list[Arrangement]:
+    if isinstance(arrangement, int):
+        return [arrangement]
+    return [*arrangement.values()] if isinstance(arrangement, dict) else [*arrangement]
+
+
+def _names(run: Callable[..., Any], arrangement: Arrangement) -> Sequence[str]:
+    """Return what a callable calls its arguments, nothing if that is not known."""
+    if isinstance(arrangement, dict):
+        return [*arrangement]
+    code = getattr(run, "__code__", None)
+    return code.co_varnames[: code.co_argcount] if code else ()
+
+
 def _traced(
     run: Callable[..., Any], arrangement: Arrangement, row: Sequence[float]
 ) -> tuple[list[Value], Any, Any]:
     """Return Values of these numbers, what the callable computes from them, and the comparisons it makes."""
     values = [Value(number) for number in row]
+    for label, inner in zip(_names(run, arrangement), _top(arrangement), strict=False):
+        if isinstance(inner, int):
+            values[inner].label = label
     given = put_together(arrangement, values)
     before, common.comparisons = common.comparisons, []
     try:
@@ -276,19 +293,36 @@ class Function:
         """The derivatives of the output along the inputs, arranged as these, as a function of them.
 
         This is the generated function itself, with nothing around it.
+
+        >>> from tinygrad_edu import Value
+        >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+        >>> function([a, b], a * b).gradient(2.0, 5.0)
+        [5.0, 2.0]
         """
         return self._made("gradient", self._gradient, self.arrangement, self._engine_jacobian)
 
     @cached_property
     def value_and_gradient(self) -> Callable[..., Any]:
-        """The output, and its derivatives along the inputs."""
+        """The output, and its derivatives along the inputs.
+
+        >>> from tinygrad_edu import Value
+        >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+        >>> function([a, b], a * b).value_and_gradient(2.0, 5.0)
+        (10.0, [5.0, 2.0])
+        """
         arrangement = (0, counted(self.arrangement, 1))
         terms = [*self.program.outputs, *self._gradient]
         return self._made("value_and_gradient", terms, arrangement, self._outputs_and_jacobian)
 
     @cached_property
     def jacobian(self) -> Callable[..., Any]:
-        """The derivatives of all outputs: arranged as the outputs, with the arranged inputs in each place."""
+        """The derivatives of all outputs: arranged as the outputs, with the arranged inputs in each place.
+
+        >>> from tinygrad_edu import Value
+        >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+        >>> function([a, b], [a * b, a]).jacobian(2.0, 5.0)
+        [[5.0, 2.0], [1.0, 0.0]]
+        """
         rows = [counted(self.arrangement, i * self._count) for i in range(len(self.program.outputs))]
         terms = self._dense(self._jacobian, len(self.program.outputs))
         return self._made("jacobian", terms, put_together(self.result, rows), self._engine_jacobian)
@@ -298,12 +332,23 @@ class Function:
         """The derivatives of all outputs that are not 0 whatever the inputs, in a dictionary.
 
         The keys are pairs: the output's place among all outputs in one row, and the input's among inputs.
+
+        >>> from tinygrad_edu import Value
+        >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+        >>> function([a, b], [a * b, a]).sparse_jacobian(2.0, 5.0)
+        {(0, 0): 5.0, (0, 1): 2.0, (1, 0): 1.0}
         """
         return self._sparse("sparse_jacobian", self._jacobian, self._engine_jacobian)
 
     @cached_property
     def hessian(self) -> Callable[..., Any]:
-        """The second derivatives: arranged as the inputs, with the arranged inputs in each place."""
+        """The second derivatives: arranged as the inputs, with the arranged inputs in each place.
+
+        >>> from tinygrad_edu import Value
+        >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+        >>> function([a, b], a * b).hessian(2.0, 5.0)
+        [[0.0, 1.0], [1.0, 0.0]]
+        """
         rows = [counted(self.arrangement, i * self._count) for i in range(self._count)]
         terms = self._dense(self._hessian, self._count)
         return self._made("hessian", terms, put_together(self.arrangement, rows), self._engine_hessian)
@@ -313,6 +358,11 @@ class Function:
         """The second derivatives that are not 0 whatever the inputs, in a dictionary.
 
         The keys are pairs of places in the row of inputs. Both (i, j) and (j, i) are there.
+
+        >>> from tinygrad_edu import Value
+        >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+        >>> function([a, b], a * b).sparse_hessian(2.0, 5.0)
+        {(0, 1): 1.0, (1, 0): 1.0}
         """
         return self._sparse("sparse_hessian", self._hessian, self._engine_hessian)
 
@@ -333,6 +383,11 @@ class Function:
         """The Jacobian times a vector: how fast the outputs change as the inputs do.
 
         Called as ``f.jvp(inputs, tangents)``: both arranged as ``inputs`` of :func:`function` was.
+
+        >>> from tinygrad_edu import Value
+        >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+        >>> function([a, b], [a * b, a]).jvp([2.0, 5.0], [1.0, 10.0])
+        [25.0, 1.0]
         """
 
         def engine(row: Sequence[float]) -> list[float]:
@@ -348,6 +403,11 @@ class Function:
         """A vector times the Jacobian: the derivatives along the inputs of a weighted sum of the outputs.
 
         Called as ``f.vjp(inputs, cotangents)``, these arranged as the outputs.
+
+        >>> from tinygrad_edu import Value
+        >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+        >>> function([a, b], [a * b, a]).vjp([2.0, 5.0], [1.0, 10.0])
+        [15.0, 2.0]
         """
 
         def engine(row: Sequence[float]) -> list[float]:
@@ -366,6 +426,11 @@ class Function:
         """The Hessian times a vector: how fast the derivatives change as the inputs do.
 
         Called as ``f.hessian_vector_product(inputs, vector)``: both arranged as ``inputs`` was.
+
+        >>> from tinygrad_edu import Value
+        >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+        >>> function([a, b], a * b).hessian_vector_product([2.0, 5.0], [1.0, 10.0])
+        [10.0, 1.0]
         """
 
         def engine(row: Sequence[float]) -> list[float]:
@@ -387,13 +452,26 @@ class Function:
         Called with an array of shape (examples, inputs), it returns the outputs, of shape (examples,
         outputs), or (examples,) if the function has one Value as output. If an example is outside the
         function's domain, the error says which row.
+
+        >>> from tinygrad_edu import Value
+        >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+        >>> import numpy as np
+        >>> function([a, b], a * b).batch(np.array([[2.0, 5.0], [3.0, 7.0]])).tolist()
+        [10.0, 21.0]
         """
         rows = self._batch(self.program.outputs, lambda args, named: self.value(*args, **named))
         return (lambda X: rows(X)[:, 0]) if self.result == 0 else rows
 
     @cached_property
     def batch_gradient(self) -> Callable[[Any], Any]:
-        """The derivatives of the output for many examples at once, of shape (examples, inputs)."""
+        """The derivatives of the output for many examples at once, of shape (examples, inputs).
+
+        >>> from tinygrad_edu import Value
+        >>> a, b = Value(2.0, "a"), Value(3.0, "b")
+        >>> import numpy as np
+        >>> function([a, b], a * b).batch_gradient(np.array([[2.0, 5.0], [3.0, 7.0]])).tolist()
+        [[5.0, 2.0], [7.0, 3.0]]
+        """
         return self._batch(self._gradient, lambda args, named: self.gradient(*args, **named))
 
     def _batch(self, terms: Sequence[Derivative], single: Callable[..., Any]) -> Callable[[Any], Any]:
