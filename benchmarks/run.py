@@ -1,11 +1,12 @@
 """Measure tinygrad_edu side by side with its peers, and write RESULTS.md and cost_per_node.svg.
 
     pip install 'tinygrad_edu[bench]'
-    python benchmarks/run.py
+    python benchmarks/run.py --first-release /path/to/its/python
 
-Every ratio comes from one process that only it runs in. There the engines take turns; each clears its own
-garbage before its turn and pays for collecting during it; the median turn counts. Peers that are not
-installed are named as skipped.
+Every ratio to a peer comes from one process that only it runs in. There the engines take turns; each clears
+its own garbage before its turn and pays for collecting during it; the median turn counts, in processor time.
+Peers that are not installed are named as skipped. The first release (commit 7339fc0, compiled, in an
+environment of its own) takes turns with this one, a process for each turn.
 """
 
 import argparse
@@ -34,19 +35,26 @@ SMALL = {graph: workloads.small_graph(getattr(workloads, graph)) for graph in ("
 
 # name: (title, workload, our steps and a peer's in a turn, peers, the ratio to reach against the first)
 RATIOS = {
-    "tiny": ("BurTorch's tiny graph", SMALL["burtorch"], (100_000, 100_000), ["micrograd", *ARRAYS], 12),
-    "readme": ("micrograd's README graph", SMALL["readme"], (20_000, 20_000), ["micrograd", *ARRAYS], 15),
+    "tiny": ("BurTorch's tiny graph", SMALL["burtorch"], (100_000, 100_000), ["micrograd", *ARRAYS], 22),
+    "readme": ("micrograd's README graph", SMALL["readme"], (20_000, 20_000), ["micrograd", *ARRAYS], 30),
     "moons": ("moons step", workloads.moons, (50, 5), ["micrograd"], 200),
     "gpt": ("microgpt step", workloads.gpt, (50, 10), ["plain Python", "tinygrad_edu, without dot"], 15),
     "digits": ("MLP 784-50-10, one sample", workloads.digits, (50, 5), ["micrograd"], 200),
     "three_layer": ("worked example's step", workloads.three_layer, (10_000,) * 2, ["plain Python"], None),
 }  # fmt: skip
+FIRST_RELEASE = {"tiny": 1.8, "readme": 2, "moons": 3, "digits": 3, "gpt": 2}
+"""How many times faster than the first release, compiled, each workload is to be."""
+
+IN_PYTHON = {"tiny": 1.2, "readme": None, "moons": 20, "digits": None}
+"""How many times faster than micrograd the engine in Python is to be."""
+
 SIZES = [10**3, 10**4, 10**5, 10**6, 10**7]
 
 
-def ratio(name, rounds):
+def ratio(name, rounds, alone=False):
     """Return the seconds of one step on every engine, and the engines that are not installed."""
     _, workload, (ours, theirs), peers, _ = RATIOS[name]
+    peers = [] if alone else peers
     steps, skipped = {}, []
     for engine in [OURS, *peers]:
         try:
@@ -64,10 +72,10 @@ def ratio(name, rounds):
         for engine, step in steps.items():
             count = ours if engine == OURS else theirs // 100 if engine in ARRAYS else theirs
             gc.collect()
-            start = time.perf_counter()
+            start = time.process_time()
             for _ in range(count):
                 step()
-            turns[engine].append((time.perf_counter() - start) / count)
+            turns[engine].append((time.process_time() - start) / count)
     return {"seconds": {engine: statistics.median(t) for engine, t in turns.items()}, "skipped": skipped}
 
 
@@ -89,22 +97,37 @@ def cost(sizes):
         for _ in range(3 if nodes > 10**6 else 7):
             gc.collect()
             repetitions = max(1, 10**5 // nodes)
-            start = time.perf_counter()
+            start = time.process_time()
             for _ in range(repetitions):
                 workloads.chain(nodes)
-            turns.append((time.perf_counter() - start) / repetitions / nodes)
+            turns.append((time.process_time() - start) / repetitions / nodes)
         seconds[nodes] = statistics.median(turns)
     return seconds
 
 
-def part(name, rounds):
+def chains(rounds):
+    """Return the seconds of a node in a chain of products, and in one of exp, log, tanh and sigmoid."""
+    steps = {"products": workloads.products, "functions": workloads.functions}
+    turns = {name: [] for name in steps}
+    for _ in range(5 * rounds):
+        for name, step in steps.items():
+            gc.collect()
+            start = time.process_time()
+            for _ in range(100):
+                step(1000)
+            turns[name].append((time.process_time() - start) / 100 / 1000)
+    return {name: statistics.median(seconds) for name, seconds in turns.items()}
+
+
+def part(name, rounds, alone):
     if name in RATIOS:
-        return ratio(name, rounds)
-    return {"memory": memory, "cost": lambda: cost(SIZES if tinygrad_edu.COMPILED else SIZES[:-1])}[name]()
+        return ratio(name, rounds, alone)
+    sizes = SIZES if tinygrad_edu.COMPILED else SIZES[:-1]
+    return {"memory": memory, "cost": lambda: cost(sizes), "chains": lambda: chains(rounds)}[name]()
 
 
-def in_a_process_of_its_own(name, rounds, **environment):
-    command = [sys.executable, __file__, "--part", name, "--rounds", str(rounds)]
+def in_a_process_of_its_own(name, rounds, *options, python=sys.executable, **environment):
+    command = [python, __file__, "--part", name, "--rounds", str(rounds), *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=os.environ | environment)
     return json.loads(done.stdout)
 
@@ -130,9 +153,22 @@ def machine():
     return f"{model}, {os.cpu_count()} cores, {platform.system()}, CPython {platform.python_version()}"
 
 
+def first_release_rows(python, rounds):
+    for name, wanted in FIRST_RELEASE.items():
+        turns = {python: [], sys.executable: []}
+        for _ in range(rounds):
+            for interpreter, seconds in turns.items():
+                path = os.environ.get("PYTHONPATH", "") if interpreter == sys.executable else ""
+                measured = in_a_process_of_its_own(name, 1, "--alone", python=interpreter, PYTHONPATH=path)
+                seconds.append(measured["seconds"][OURS])
+        theirs, ours = map(statistics.median, turns.values())
+        yield f"| {RATIOS[name][0]} | {duration(theirs)} | {duration(ours)} | {theirs / ours:.1f} × | {wanted} × |"
+
+
 def ratio_rows(names, rounds, **environment):
     for name in names:
         title, _, _, peers, wanted = RATIOS[name]
+        wanted = IN_PYTHON[name] if environment else wanted
         measured = in_a_process_of_its_own(name, rounds, **environment)
         ours = measured["seconds"][OURS]
         for peer in peers:
@@ -140,7 +176,7 @@ def ratio_rows(names, rounds, **environment):
                 yield f"| {title} | {peer} | skipped: not installed | | | |"
             elif peer in measured["seconds"]:
                 theirs = measured["seconds"][peer]
-                goal = f"{wanted} ×" if wanted and peer == peers[0] and not environment else ""
+                goal = f"{wanted} ×" if wanted and peer == peers[0] else ""
                 times = f"{duration(theirs)} | {duration(ours)} | {theirs / ours:.1f} ×"
                 yield f"| {title} | {peer} | {times} | {goal} |"
 
@@ -161,32 +197,40 @@ def plot(costs, path):
     figure.savefig(path, metadata={"Date": None})
 
 
-def report(rounds):
-    kind = "compiled" if tinygrad_edu.COMPILED else "interpreted"
+def report(rounds, first_release):
+    kind = "in C" if tinygrad_edu.COMPILED else "in Python"
     peers = {"micrograd", "autograd", "mygrad", "torch", "jax"}
     versions = [f"{peer} {version(peer)}" for peer in sorted(peers) if version(peer)]
     head = ["| workload | peer | peer | tinygrad_edu | ratio | to reach |", "|---|---|--:|--:|--:|--:|"]
     yield "# Benchmarks\n"
     yield "Written by `python benchmarks/run.py`; do not edit.\n"
     yield f"- {machine()}, load {os.getloadavg()[0]:.1f} at the start"
-    yield f"- tinygrad_edu {tinygrad_edu.__version__}, {kind}"
-    yield f"- {', '.join(versions)}\n- medians of {rounds} turns\n"
-    yield f"## Side by side, {kind}\n"
+    yield f"- tinygrad_edu {tinygrad_edu.__version__}, its engine {kind}"
+    yield f"- {', '.join(versions)}\n- medians of {rounds} turns, processor time\n"
+    if first_release:
+        yield "## Against the first release, compiled\n"
+        yield "| workload | first release | now | ratio | to reach |\n|---|--:|--:|--:|--:|"
+        yield from first_release_rows(first_release, rounds)
+        yield ""
+    yield f"## Side by side, the engine {kind}\n"
     yield from head
     yield from ratio_rows(RATIOS, rounds)
     yield "\nIn the microgpt step tinygrad_edu uses `dot` for weighted sums, unless it says without.\n"
     if tinygrad_edu.COMPILED:
-        yield "## Side by side, interpreted\n"
+        yield "## Side by side, the engine in Python\n"
         yield from head
-        yield from ratio_rows(["tiny", "readme", "moons", "digits"], rounds, TINYGRAD_EDU_INTERPRETED="1")
+        yield from ratio_rows(IN_PYTHON, rounds, TINYGRAD_EDU_PURE="1")
         yield ""
     engines = {kind: {}}
     if tinygrad_edu.COMPILED:
-        engines["interpreted"] = {"TINYGRAD_EDU_INTERPRETED": "1"}
+        engines["in Python"] = {"TINYGRAD_EDU_PURE": "1"}
     yield "## Memory and size\n"
     for engine, environment in engines.items():
         size = in_a_process_of_its_own("memory", 1, **environment)
-        yield f"- {size:.0f} bytes for a node of a binary operation, {engine} (at most 200, compiled)"
+        yield f"- {size:.0f} bytes for a node of a binary operation, {engine} (in C at most 120)"
+    seconds = in_a_process_of_its_own("chains", rounds)
+    times = seconds["functions"] / seconds["products"]
+    yield f"- a chain of exp, log, tanh and sigmoid takes {times:.1f} × as long as one of products (at most 2.5 ×)"
     costs = {
         engine: in_a_process_of_its_own("cost", 1, **environment) for engine, environment in engines.items()
     }
@@ -203,13 +247,15 @@ def report(rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="how often each engine has its turn (5)")
-    parser.add_argument("--part", choices=[*RATIOS, "memory", "cost"], help="measure and print one part only")
+    parser.add_argument("--first-release", metavar="PYTHON", help="the interpreter of its environment")
+    parser.add_argument("--part", choices=[*RATIOS, "memory", "cost", "chains"], help="measure one part only")
+    parser.add_argument("--alone", action="store_true", help="without peers")
     options = parser.parse_args()
     if options.part:
-        print(json.dumps(part(options.part, options.rounds)))
+        print(json.dumps(part(options.part, options.rounds, options.alone)))
         return
     lines = []
-    for line in report(options.rounds):
+    for line in report(options.rounds, options.first_release):
         print(line, flush=True)
         lines.append(line)
     (HERE / "RESULTS.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -228,3 +228,19 @@ def chain(nodes):
         y = y * x + x
     y.backward()
     return x.grad
+
+
+def products(nodes):
+    """Build and differentiate a product, over and over."""
+    x = y = Value(0.999999)
+    for _ in range(nodes):
+        y = y * x
+    y.backward()
+
+
+def functions(nodes):
+    """Build and differentiate a chain of functions that the C library computes."""
+    y = Value(0.3)
+    for _ in range(nodes // 4):
+        y = y.tanh().exp().log().sigmoid()
+    y.backward()

@@ -1097,6 +1097,7 @@ static int set_name(Value *v, PyObject *label, PyObject *group)
             Py_DECREF(group);
             return -1;
         }
+        PyObject_GC_UnTrack(name); /* as a Value is not tracked, the collector could not use it */
     } else if (PyUnicode_GetLength(label) == 0) {
         name = NULL;
         Py_DECREF(label);

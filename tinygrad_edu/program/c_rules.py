@@ -5,7 +5,7 @@ larger than another, it is run once for either answer, and an ``if`` is printed.
 
 >>> from tinygrad_edu.engine.rules import tanh
 >>> print(function(tanh))
-static inline bool rule_tanh(Edge *e, Py_ssize_t n, const double *p, double *z)
+static bool rule_tanh(Edge *e, Py_ssize_t n, const double *p, double *z)
 {
     const double x0 = e[0].slope;
     bool ok = true;
@@ -321,7 +321,7 @@ def function(op: Op) -> str:
         lines = _over_lists(op) if op.over_lists else _scalar(op)
     except (TypeError, AttributeError) as error:
         raise Unsayable(str(error)) from None
-    head = f"static inline bool rule_{op.name}(Edge *e, Py_ssize_t n, const double *p, double *z)"
+    head = f"static bool rule_{op.name}(Edge *e, Py_ssize_t n, const double *p, double *z)"
     return "\n".join([head, "{", *indented(needed(lines)), "}"])
 
 
