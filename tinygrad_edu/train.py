@@ -372,7 +372,7 @@ def _advise_scaling(examples: Examples) -> None:
     for place, what in enumerate(("inputs", "targets")):
         if _kind(examples[0][place]) != "not only numbers":
             largest = max(
-                abs(as_number(number)) for example in examples for number in as_list(example[place])
+                max(map(abs, _as_numbers(as_list(example[place]))), default=0.0) for example in examples
             )
             if largest > LARGE:
                 warnings.warn(
