@@ -14,8 +14,10 @@ import pytest
 from tinygrad_edu import DomainError, StaleError, Value, explore, worked_example
 from tinygrad_edu.engine.op import TABLE, Op
 from tinygrad_edu.nn import MLP
+from tinygrad_edu.see.explain.budget import budget
 from tinygrad_edu.see.explore import Explorer, subject
-from tinygrad_edu.see.graph import fold
+from tinygrad_edu.see.graph import fold, multiplied
+from tinygrad_edu.see.mistakes import mistakes
 from tinygrad_edu.see.words import EN, LESSONS_EN, LESSONS_ZH, WORDS, ZH
 
 HERE = Path(__file__).parent
@@ -124,6 +126,43 @@ def test_equal_expressions_are_nodes_of_their_own(detail: Any) -> None:
     (graph, _), data = as_subject(root, detail, [[0.5]])
     [[result]] = in_javascript([data])
     assert result["grad"] == pytest.approx([node.grad for node in graph.nodes], rel=1e-12)
+
+
+@needs_node
+def test_paths_budget_and_mistakes_are_those_of_python() -> None:
+    example = worked_example()
+    root = example["E_total"]
+    (graph, leaves), data = as_subject(root, "named", [[]])
+    data["inputs"] = [[leaf.data for leaf in leaves]]
+    [[result]] = in_javascript([data])
+    for i, leaf in enumerate(leaves):
+        assert result["paths"][i] == graph.path_count(leaf)
+        products = [multiplied(path) for path in graph.paths(leaf, 8)]
+        assert result["products"][i] == pytest.approx(products, rel=1e-12)
+        assert result["budgets"][i] == pytest.approx([factor for _, factor in budget(graph, leaf)], rel=1e-12)
+        assert math.prod(result["budgets"][i]) == pytest.approx(graph.adjoint[leaf], rel=1e-12)
+        if leaf.group.role == "weight":
+            known = mistakes(graph, leaf)
+            for key, number in result["mistakes"][i]:
+                assert any(key == other.key and is_close(number, other.number) for other in known), (
+                    leaf.label,
+                    key,
+                )
+            assert {"minus", "half", "sum"} <= {key for key, _ in result["mistakes"][i]}
+
+
+@needs_node
+def test_an_edge_that_is_one_of_several_paths_is_marked() -> None:
+    x = Value(2.0, "x")
+    y = x * x
+    (_, _), data = as_subject(y, "ops", [[2.0]])
+    assert [edge["use"] for edge in data["graph"]["edges"]] == [1, 2]
+    z = x.exp()
+    z.label = "z"
+    root = z * x
+    root.label = "root"
+    (_, _), data = as_subject(root, "named", [[2.0]])
+    assert [edge["direct"] for edge in data["graph"]["edges"]].count(True) == 1
 
 
 def example_page(**options: Any) -> Explorer:

@@ -63,15 +63,35 @@ class Explorer:
         """
         from tinygrad_edu.see.explore import page
 
+        return page.page(*self._parts, self._title, self.lang)
+
+    @cached_property
+    def _parts(self) -> tuple[str, str]:
+        """The script and the body of the page."""
+        from tinygrad_edu.see.explore import page
+
         drawn = draw_network(self.network, self.graph) if self.network else draw_graph(self.graph)
         graph = subject.described(self.graph, self.wrt, self.leaves)
         graph |= subject.data_set(self.graph, self.leaves, self.samples)
         graph |= {"figure": drawn.places, "lang": self.lang, "lessons": lessons(graph)}
         program = subject.javascript(subject.program(self.graph, self.leaves, drawn.extras))
-        derivation = _unstyled(
-            explain(self.graph.root, self.wrt, detail=self.graph.detail, lang=self.lang).mathml
-        )
-        return page.page(graph, program, drawn.svg, derivation, self._title, self.lang)
+        why = explain(self.graph.root, self.wrt, detail=self.graph.detail, lang=self.lang)
+        body = page.body(graph, drawn.svg, _unstyled(why.mathml), self._title)
+        return page.script(graph, program), body
+
+    def widget(self) -> Any:
+        """Return the page as a Jupyter widget that talks to Python; it needs the package anywidget.
+
+        What is changed on the page is written to ``data``, and ``forward()`` is called; ``grad`` is never
+        touched. ``widget["w5"] = 0.9`` changes a leaf, ``widget.refresh()`` shows what was assigned to
+        ``data``. ``step`` and ``selected``, a position in ``graph.nodes``, are traits.
+
+        Raises:
+            ImportError: if anywidget is missing; the message says what to install.
+        """
+        from tinygrad_edu.see.explore import widget
+
+        return widget.widget(self, *self._parts)
 
     @property
     def _title(self) -> str:

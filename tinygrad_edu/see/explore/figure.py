@@ -26,10 +26,10 @@ class Drawn(NamedTuple):
         svg: the drawing, without style attributes, which the policy of the page forbids.
         places: as data. ``nodes``: for each node ``id``, the element that shows it, ``box``, the one around
             it, and ``isLabel`` if it stands on a line; or None. ``edges``: for each edge a list of lines
-            (``id``, and ``from``, the label at which the backward flow ends) and boxes (``above``, and
-            ``symbol`` for the text there). ``texts``: an element, which row of it, a position, and what
-            the row shows. ``weights``: lines whose width is the number of a node. ``notes``: whether
-            gradients have no row of their own.
+            (``id``, and ``from``, the label at which the backward flow ends) and boxes (``above``); with
+            ``symbol``, a note says what the factor is. ``texts``: an element, which row of it, a position,
+            and what the row shows. ``weights``: lines whose width is the number of a node. ``notes``:
+            whether gradients have no row of their own.
         extras: Values that it shows beside the nodes of the graph.
     """
 
@@ -49,7 +49,7 @@ def draw_graph(graph: Graph) -> Drawn:
     texts += [[_id(f"e{j}"), 0, j, "slope"] for j, arrow in enumerate(picture.arrows) if arrow.label]
     places = {
         "nodes": [{"id": _id(f"n{i}"), "box": _id(f"n{i}")} for i in range(len(picture.nodes))],
-        "edges": [[{"id": _id(f"e{j}")}] for j in range(len(picture.arrows))],
+        "edges": [[{"id": _id(f"e{j}"), "symbol": ""}] for j in range(len(picture.arrows))],
         "texts": texts,
         "weights": [],
         "notes": False,
@@ -111,7 +111,10 @@ def _places(figure: Figure, edge: Edge, shown: Collection[Value]) -> Places:
     for line in figure.network.lines:
         if line.weight is edge.source and line.target.takes is edge.target:
             return [{"id": _id(figure.id(line)), "from": _id(f"{figure.id(line)}_label")}]
-    return _route(figure, edge.source, edge.target, shown)
+    lines = _route(figure, edge.source, edge.target, shown)
+    if lines and edge.target is figure.network.root:
+        lines[0]["symbol"] = "∂E/∂out"
+    return lines
 
 
 def _route(figure: Figure, source: Value, target: Value, shown: Collection[Value]) -> Places:

@@ -94,7 +94,8 @@ export function overSamples(graph, values, x) {
   }
   const all = graph.samples.map((sample) => bothPasses(graph, values, withNumbers(x, sample)));
   const mean = (of) => all.reduce((sum, now) => sum + of(now), 0) / all.length;
-  return { root: mean(({ data }) => data[graph.root]), grad: graph.nodes.map((_, node) => mean(({ grad }) => grad[node])) };
+  const grad = graph.nodes.map((_, node) => mean((now) => now.grad[node]));
+  return { root: mean((now) => now.data[graph.root]), grad };
 }
 
 /** The numbers of all leaves, some replaced: `numbers` are pairs of a position and a number. */
@@ -188,7 +189,10 @@ const MARKS = /[\u{F0000}-\u{FFFFD}]/gu;
 const marked = (mark) => mark.codePointAt(0) - 0xf0000;
 
 /** The node that a formula consists of, undefined if there is more in it. */
-const singleNode = (formula) => ([...formula].length === 1 && formula.replace(MARKS, "") === "" ? marked(formula) : undefined);
+function singleNode(formula) {
+  const isSingle = [...formula].length === 1 && formula.replace(MARKS, "") === "";
+  return isSingle ? marked(formula) : undefined;
+}
 
 /** A formula with names in it. */
 export const inNames = (graph, formula) => formula.replace(MARKS, (mark) => graph.nodes[marked(mark)].shown);
@@ -210,6 +214,7 @@ export function toAddress(graph, state) {
   );
   parts.push(`select=${encodeURIComponent(graph.nodes[state.select].key)}`, `mode=${state.mode}`);
   if (state.mode === "step") parts.push(`step=${state.step}`);
+  if (state.lang !== graph.lang) parts.push(`lang=${state.lang}`);
   return `#${parts.join("&")}`;
 }
 
@@ -248,14 +253,14 @@ const SPACE = Object.fromEntries([
   ...MATH.map((tag) => [tag, "http://www.w3.org/1998/Math/MathML"]),
 ]);
 
-/** An element: `h("button", {"data-do": "play"}, "Play")`. Attributes that are false are left out; a key is its identity. */
+/** An element: `h("button", {"data-do": "play"}, "Play")`. False attributes are left out; a key is its identity. */
 function h(tag, attributes, ...children) {
   const element = document.createElementNS(SPACE[tag] ?? "http://www.w3.org/1999/xhtml", tag);
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (name === "key") element.key = value;
     else if (value !== false && value !== undefined) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child || child === 0));
   return element;
 }
 
@@ -290,6 +295,20 @@ function fill(element, children) {
 }
 
 const button = (action, label, attributes) => h("button", { type: "button", "data-do": action, ...attributes }, label);
+const toggle = (action, label, on, attributes) => button(action, label, { "aria-pressed": String(on), ...attributes });
+const field = (action, value, attributes) =>
+  h("input", { type: "text", inputmode: "decimal", autocomplete: "off", "data-do": action, value, ...attributes });
+const checkbox = (action, checked, attributes) =>
+  h("input", { type: "checkbox", "data-do": action, checked, ...attributes });
+const hint = (text) => h("p", { class: "hint" }, text);
+const alarm = (text) => h("p", { class: "trouble", role: "alert" }, text);
+
+/** A table: its heads, and rows of which the first cell is a head too. */
+function table(heads, rows) {
+  const head = (scope) => (text) => h("th", { scope }, text);
+  const row = ([first, ...cells]) => h("tr", {}, head("row")(first), cells.map((cell) => h("td", {}, cell)));
+  return h("table", {}, h("thead", {}, h("tr", {}, heads.map(head("col")))), h("tbody", {}, rows.map(row)));
+}
 
 // --- The figure ------------------------------------------------------------------------------------------
 
@@ -303,9 +322,11 @@ class Figure {
     const part = (id) => id && this.svg.querySelector(`[id="${id}"]`);
     this.texts = texts.map(([id, row, index, what]) => [part(id)?.querySelectorAll("text")[row], index, what]);
     this.weights = weights.map(([id, node]) => [part(id)?.querySelector("path"), node]);
-    this.nodes = nodes.map((place, node) => place && this.node(part(place.id), part(place.box), Boolean(place.isLabel), node));
-    this.lines = edges.map((places) => places.filter(({ id }) => part(id)).map(({ id, from }) => this.line(part(id), part(from))));
-    this.above = edges.map((places) => places.filter(({ above }) => above).map(({ above, symbol }) => [noteAt(part(above), -6), symbol]));
+    this.nodes = nodes.map((place, node) => place && this.node(part(place.id), part(place.box), place.isLabel, node));
+    this.lines = edges.map((places) =>
+      places.filter(({ id }) => part(id)).map(({ id, from }) => this.line(part(id), part(from))));
+    this.factors = edges.map((places) =>
+      places.filter(({ symbol }) => symbol !== undefined).flatMap((place) => this.factor(place, part)));
   }
 
   /** A node: its element, which is a button, and a note below it. */
@@ -332,15 +353,27 @@ class Figure {
     return { group, back, head, start, tip, cos: Math.cos(angle), sin: Math.sin(angle) };
   }
 
+  /** Notes about a factor, each with what it says: over a box, over and under a line, or under the number on a line. */
+  factor({ id, above, symbol }, part) {
+    const slope = (factor) => `${symbol} = ${digits(factor, 4)}`;
+    const ratio = (_, nudged) => (nudged === undefined ? "" : `Δ/Δ = ${digits(nudged, 4)}`);
+    const both = (...numbers) => [slope(...numbers), ratio(...numbers)].filter(Boolean).join(", ");
+    if (above) return [[noteAt(part(above), -6), both]];
+    const line = part(id);
+    if (symbol) return [[noteOn(line, -7), slope], [noteOn(line, 15), ratio]];
+    return [[noteAt(line.querySelector("text") ?? line, 11), ratio]];
+  }
+
   paint(view) {
     this.write(view);
     const onPath = new Set([view.state.select]);
     for (const e of view.onPaths) onPath.add(this.graph.edges[e].source).add(this.graph.edges[e].target);
+    for (const place of this.nodes) place?.box.classList.remove("path"); // a box can stand around several nodes
     this.nodes.forEach((place, node) => {
       if (!place) return;
       const { element, box, note } = place;
       const selected = node === view.state.select;
-      for (const each of [element, box]) each.classList.toggle("path", onPath.has(node) || (each !== element && each.matches(".path")));
+      if (onPath.has(node)) box.classList.add("path");
       element.classList.toggle("selected", selected);
       element.classList.toggle("active", view.active.nodes.includes(node));
       element.setAttribute("tabindex", selected ? 0 : -1);
@@ -352,7 +385,7 @@ class Figure {
   }
 
   /** Write the numbers of the rows, and draw the weights as wide as they are. */
-  write({ say, shown, extras, now, isKnown }) {
+  write({ say, shown, now, isKnown }) {
     const { nodes } = this.graph;
     const rows = {
       data: (node) => (nodes[node].constant ? short(shown.data[node]) : `${say("data")} ${short(shown.data[node])}`),
@@ -360,7 +393,7 @@ class Figure {
       number: (node) => brief(shown.data[node]),
       named: (node) => `${nodes[node].shown} ${brief(shown.data[node])}`,
       slope: (edge) => short(isKnown(edge) ? now.slope[edge] : undefined),
-      extra: (extra) => brief(extras[extra]),
+      extra: (extra) => brief(shown.extras[extra]),
     };
     for (const [text, index, what] of this.texts) if (text) text.textContent = rows[what](index);
     for (const [path, node] of this.weights) {
@@ -379,19 +412,21 @@ class Figure {
   }
 
   /** Draw the backward flow: on each line its colour says the sign, its width the size. */
-  flow({ carried, active, now }) {
+  flow({ carried, active, now, ratio }) {
     const largest = Math.max(0, ...carried.filter(Number.isFinite).map(Math.abs));
     const marked = new Map(); // one line can stand for two edges: net from out, and net from the weight
     this.lines.forEach((lines, e) => {
-      for (const line of lines) if (!marked.has(line.group) || carried[e] !== undefined) marked.set(line.group, [line, e]);
+      for (const line of lines) {
+        if (!marked.has(line.group) || carried[e] !== undefined) marked.set(line.group, [line, e]);
+      }
     });
     for (const line of this.lines.flat()) {
       const [shown, e] = marked.get(line.group);
       if (line === shown) this.arrow(line, carried[e], largest, active.edges.includes(e));
       else for (const part of [line.back, line.head]) part.classList.remove("on");
     }
-    this.above.forEach((notes, e) => {
-      for (const [text, symbol] of notes) text.textContent = carried[e] === undefined ? "" : `${symbol} = ${digits(now.slope[e], 4)}`;
+    this.factors.forEach((notes, e) => {
+      for (const [text, says] of notes) text.textContent = carried[e] === undefined ? "" : says(now.slope[e], ratio(e));
     });
   }
 
@@ -437,6 +472,13 @@ function noteLeft(element) {
   return noted(element, { x: x - 6, y: y + 0.75 * height, "text-anchor": "end" });
 }
 
+/** A small text over or under the middle of a line. */
+function noteOn(group, dy) {
+  const path = group.querySelector("path");
+  const { x, y } = path.getPointAtLength(path.getTotalLength() / 2);
+  return noted(group, { x, y: y + dy });
+}
+
 function noted(element, place) {
   const text = h("text", { class: "note", "text-anchor": "middle", ...place });
   element.parentNode.append(text);
@@ -444,9 +486,9 @@ function noted(element, place) {
 }
 
 /** A number as it stands in the figure of a network: up to four decimals. */
-const brief = (x) => (Math.abs(x) >= 0.001 ? short(Number(x.toFixed(4))) : short(x === undefined ? x : Number(x.toPrecision(3))));
+const brief = (x) => (Math.abs(x) >= 0.001 ? short(Number(x.toFixed(4))) : short(x, 3));
 
-const short = (x) => (x === undefined || !Number.isFinite(x) ? "–" : digits(x));
+const short = (x, most) => (Number.isFinite(x) ? digits(x, most) : "–");
 const signed = (x) => (x < 0 ? "" : "+") + digits(x, 3);
 
 // --- What the panes show -----------------------------------------------------------------------------------
@@ -461,17 +503,24 @@ function partial({ graph }, of, wrt) {
   return h("math", {}, h("mfrac", {}, part(of), part(wrt)));
 }
 
+/** The derivative along an edge, marked where it is not the whole ∂target/∂source. */
+function along(view, e) {
+  const { source, target, use, direct } = view.graph.edges[e];
+  const mark = use ? view.say("use", { number: use }) : direct ? view.say("direct") : "";
+  return [partial(view, target, source), mark && h("small", {}, mark)];
+}
+
 /** Something that stands for the derivative along an edge: pointed at, it lights the edge, and the other way round. */
 function factor(view, e, ...content) {
-  const { source, target } = view.graph.edges[e];
-  return h("span", { class: factorClass(view, e), "data-edge": e }, content.length ? content : partial(view, target, source));
+  return h("span", { class: factorClass(view, e), "data-edge": e }, content.length ? content : along(view, e));
 }
 
 const factorClass = ({ active }, e) => (active.edges.includes(e) ? "factor lit" : "factor");
 
 /** Items with a sign between them; of very many, the first and the last ones. */
 function between(items, sign) {
-  const some = items.length > MOST_FACTORS ? [...items.slice(0, MOST_FACTORS / 2), "…", ...items.slice(-MOST_FACTORS / 2)] : items;
+  const half = MOST_FACTORS / 2;
+  const some = items.length > MOST_FACTORS ? [...items.slice(0, half), "…", ...items.slice(-half)] : items;
   return some.flatMap((item, i) => (i ? [` ${sign} `, item] : [item]));
 }
 
@@ -513,10 +562,10 @@ function chainRule(view) {
 function factorList(view) {
   const { graph, now, say, paths } = view;
   const item = (e) => {
-    const { source, target, formula } = graph.edges[e];
+    const { formula } = graph.edges[e];
     const forms = new Set([inNames(graph, formula), inNumbers(formula, now.data), number(now.slope[e])]);
     forms.delete("");
-    return h("li", { class: factorClass(view, e), "data-edge": e, tabindex: 0 }, partial(view, target, source), equals([...forms]));
+    return h("li", { class: factorClass(view, e), "data-edge": e, tabindex: 0 }, along(view, e), equals([...forms]));
   };
   const factors = [...new Set(paths.flatMap((path) => path.edges))];
   const more = factors.length - MOST_FACTORS;
@@ -546,12 +595,13 @@ function products(view) {
   const signs = on.map(({ product: x }, i) => (i === 0 ? number(x) : `${x < 0 ? "−" : "+"} ${number(Math.abs(x))}`));
   const sum = [signs.join(" ") || "0", number(on.reduce((total, path) => total + path.product, 0))];
   const whole = number(now.grad[state.select]);
+  const off = paths.length === view.pathCount && say("paths_off", { sum: sum.join(" = "), whole });
   return [
     sentence(say("multiplied_added")),
     paths.map(row),
     on.length === view.pathCount
       ? equation(derivative, equals([sum[0], whole]))
-      : paths.length === view.pathCount && sentence(say("paths_off", { sum: sum.join(" = "), whole }), { class: "trouble" }),
+      : off && sentence(off, { class: "trouble" }),
   ];
 }
 
@@ -568,10 +618,12 @@ function budgetBars(view) {
     const bar = h("svg", { class: "bar", viewBox: "0 0 100 10", "aria-hidden": "true" },
       h("rect", { class: small ? "small" : "large", x: small ? middle - width : middle, y: 1, width, height: 8 }),
       h("path", { d: `M${middle},0 V10` }));
-    return h("li", { "data-edge": edge ?? false, class: factorClass(view, edge) }, bar, h("span", {}, budgetSentence(view, edge, f)));
+    const words = h("span", {}, budgetSentence(view, edge, f));
+    return h("li", { "data-edge": edge ?? false, class: factorClass(view, edge) }, bar, words);
   };
-  const telling = factors.length > MOST_FACTORS ? factors.toSorted((a, b) => length(b.factor) - length(a.factor)) : factors;
-  return [sentence(say("budget")), h("ul", { class: "budget" }, telling.slice(0, MOST_FACTORS).map(item))];
+  const bySize = (a, b) => length(b.factor) - length(a.factor);
+  const telling = factors.length > MOST_FACTORS ? [...factors].sort(bySize).slice(0, MOST_FACTORS) : factors;
+  return [sentence(say("budget")), h("ul", { class: "budget" }, telling.map(item))];
 }
 
 function budgetSentence({ graph, say }, e, f) {
@@ -598,269 +650,285 @@ function leafInput({ graph, state, now, say, hidden }, i) {
   const node = graph.leaves[i];
   const { shown, name } = graph.nodes[node];
   const draft = state.draft?.leaf === i ? state.draft : undefined;
-  return h("div", { class: node === state.select ? "leaf selected" : "leaf", key: i },
-    button("select", shown, { "data-node": node, "aria-pressed": String(node === state.select), title: say("select_title", { name }) }),
-    h("input", {
-      type: "text", role: "spinbutton", inputmode: "decimal", autocomplete: "off", "data-leaf": i,
-      "aria-label": name, "aria-valuenow": state.x[i], "aria-valuetext": number(state.x[i]),
-      "aria-invalid": draft?.wrong ? "true" : false, value: draft?.text ?? String(state.x[i]).replace("-", "−"),
+  const selected = node === state.select;
+  return h("div", { class: selected ? "leaf selected" : "leaf", key: i },
+    toggle("select", shown, selected, { "data-node": node, title: say("select_title", { name }) }),
+    field("leaf", draft?.text ?? String(state.x[i]).replace("-", "−"), {
+      role: "spinbutton", "data-leaf": i, "aria-label": name, "aria-valuenow": state.x[i],
+      "aria-valuetext": number(state.x[i]), "aria-invalid": draft?.wrong ? "true" : false,
     }),
     h("span", { class: "handle", "data-handle": i, title: say("drag_title"), "aria-hidden": "true" }, "↔"),
     h("small", {}, hidden ? "" : `${say("grad")} ${short(now.grad[node])}`),
-    draft?.wrong && h("small", { class: "trouble", role: "alert" }, say("no_number", { text: draft.text.slice(0, 20) })));
+    draft?.wrong && alarm(say("no_number", { text: draft.text.slice(0, 20) })));
 }
 
-const ROLES = ["input", "weight", "bias", "target", ""];
-
 /** The leaves in groups: inputs, weights, biases, targets, and what has no role. */
-function leafInputs(view, roles = ROLES) {
+function leafInputs(view) {
   const { graph, say } = view;
-  return roles.map((role) => {
+  return ["input", "weight", "bias", "target", ""].map((role) => {
     const members = [...graph.leaves.keys()].filter((i) => graph.nodes[graph.leaves[i]].role === role);
-    return members.length > 0 && h("fieldset", {}, h("legend", {}, say(`leaves_${role || "other"}`)), members.map((i) => leafInput(view, i)));
+    if (!members.length) return [];
+    const legend = h("legend", {}, say(`leaves_${role || "other"}`));
+    return h("fieldset", {}, legend, members.map((i) => leafInput(view, i)));
   });
 }
 
 function changePane(view) {
-  const { graph, now, say } = view;
-  const root = graph.nodes[graph.root];
+  const { graph, now, say, root } = view;
+  const computed = graph.nodes.filter((node) => !node.leaf).length;
+  const passes = graph.leaves.length + 1;
+  const counts = { leaves: graph.leaves.length, edges: graph.edges.length, passes, operations: passes * computed };
+  const result = now.data[graph.root];
   return [
-    h("p", { class: "result" }, `${root.shown} = ${short(now.data[graph.root]) === "–" ? "–" : number(now.data[graph.root])}`,
-      button("reset", say("reset"), { class: "quiet" })),
+    h("p", { class: "result" }, `${root} = ${Number.isFinite(result) ? number(result) : "–"}`, resetButton(view)),
     h("div", { class: "leaves" }, leafInputs(view)),
-    h("p", { class: "hint" }, say("keys_hint")),
-    ...nudgePane(view),
-    h("p", { class: "counter" }, say("counter", {
-      leaves: graph.leaves.length, edges: graph.edges.length, passes: graph.leaves.length + 1,
-      operations: (graph.leaves.length + 1) * graph.nodes.filter((node) => !node.leaf).length,
-    })),
+    hint(say("keys_hint")),
+    view.nudge && h("div", { class: "beside" }, nudging(view), curve(view)),
+    h("p", { class: "counter" }, say("counter", counts)),
   ];
 }
 
-/** The nudge on its way, node by node, and E as a function of the selected leaf with its tangent. */
-function nudgePane(view) {
-  const { graph, state, now, say, nudge } = view;
-  if (!nudge) return [];
-  const name = graph.nodes[state.select].shown;
-  const root = graph.nodes[graph.root].shown;
-  const arrived = graph.nodes.map(() => []);
-  for (const e of view.onPaths) arrived[graph.edges[e].target].push(e);
-  const cell = (...content) => h("td", {}, ...content);
-  const rows = [...graph.nodes.keys()].filter((node) => arrived[node].length > 0).map((node) => {
-    const [e, ...more] = arrived[node];
-    const ratio = more.length === 0
-      ? [`${digits(nudge[node] / nudge[graph.edges[e].source])}`, factor(view, e, digits(now.slope[e]))]
-      : [say("nudge_sum"), between(arrived[node].map((p) => factor(view, p, `${bracketed(now.slope[p], three)} × ${bracketed(nudge[graph.edges[p].source], three)}`)), "+")];
-    return h("tr", {}, h("th", { scope: "row" }, `Δ${graph.nodes[node].shown}`), cell(signed(nudge[node])), cell(ratio[0]), cell(ratio[1]));
+const resetButton = ({ say }) => button("reset", say("reset"), { class: "quiet" });
+
+/** The nudge on its way, node by node: that each factor is a ratio of neighbouring nudges. */
+function nudging(view) {
+  const { graph, state, now, say, nudge, arriving, ratio } = view;
+  const name = view.name(state.select);
+  const term = (e) =>
+    factor(view, e, `${bracketed(now.slope[e], three)} × ${bracketed(nudge[graph.edges[e].source], three)}`);
+  const rows = [...graph.nodes.keys()].filter((node) => arriving(node).length > 0).map((node) => {
+    const edges = arriving(node);
+    const [e] = edges;
+    const parts = edges.length === 1
+      ? [digits(ratio(e)), factor(view, e, digits(now.slope[e]))]
+      : [say("nudge_sum"), between(edges.map(term), "+")];
+    return [`Δ${view.name(node)}`, signed(nudge[node]), ...parts];
   });
   const predicted = now.grad[state.select] * state.nudge;
   const measured = nudge[graph.root];
   const off = predicted === 0 ? 0 : (100 * (measured - predicted)) / predicted;
-  return [h("div", { class: "beside" },
-    h("section", { class: "nudging" },
-      h("label", {}, say("nudge", { name }), h("input", {
-        type: "range", min: -4, max: 0.5, step: 0.25, value: Math.log10(state.nudge), "data-do": "nudge", "aria-valuetext": digits(state.nudge, 3),
-      }), h("output", {}, `Δ${name} = ${signed(state.nudge)}`)),
-      h("table", {}, h("thead", {}, h("tr", {}, ["nudge_node", "nudge_change", "nudge_ratio", "nudge_factor"].map((key) => h("th", { scope: "col" }, say(key))))), h("tbody", {}, rows)),
-      h("p", {}, say("nudge_compare", { predicted: signed(predicted), measured: signed(measured), off: digits(off, 2), root }))),
-    curve(view),
-  )];
+  const compared = { predicted: signed(predicted), measured: signed(measured), off: digits(off, 2) };
+  const size = { min: -4, max: 0.5, step: 0.25, value: Math.log10(state.nudge), "aria-valuetext": three(state.nudge) };
+  return h("section", { class: "nudging" },
+    h("label", {}, say("nudge", { name }), h("input", { type: "range", "data-do": "nudge", ...size }),
+      h("output", {}, `Δ${name} = ${signed(state.nudge)}`)),
+    table(["nudge_node", "nudge_change", "nudge_ratio", "nudge_factor"].map((key) => say(key)), rows),
+    h("p", {}, say("nudge_compare", compared)));
 }
 
 /** The root as a function of the selected leaf, and the tangent that the gradient is the slope of. */
-function curve(view) {
-  const { graph, state, now, say } = view;
+function curve({ graph, values, state, now, say, name }) {
   const leaf = graph.leaves.indexOf(state.select);
   const here = state.x[leaf];
   const reach = 2 * Math.max(1, Math.abs(graph.at[leaf]));
   const middle = Math.abs(here - graph.at[leaf]) > reach ? here : graph.at[leaf];
-  const points = [];
-  for (let k = -40; k <= 40; k++) {
-    const x = [...state.x];
-    x[leaf] = middle + (reach * k) / 40;
-    const y = view.values(x)[graph.root];
-    if (Number.isFinite(y)) points.push([x[leaf], y]);
-  }
-  const heights = points.map(([, y]) => y);
-  const [low, high] = [Math.min(...heights), Math.max(...heights)];
-  const range = high - low || 1;
-  const px = (x) => 10 + (280 * (x - middle + reach)) / (2 * reach);
-  const py = (y) => Math.max(-200, Math.min(400, 120 - (100 * (y - low)) / range));
-  const y = now.data[graph.root];
-  const tangent = (x) => y + now.grad[state.select] * (x - here);
-  const names = { root: graph.nodes[graph.root].shown, name: graph.nodes[state.select].shown };
-  return h("figure", { class: "curve" },
-    h("svg", { viewBox: "0 0 300 130", role: "img", "aria-label": say("curve", names) },
-      h("path", { class: "function", d: points.map(([x, v], i) => `${i ? "L" : "M"}${px(x).toFixed(1)},${py(v).toFixed(1)}`).join("") }),
-      h("path", { class: "tangent", d: `M${px(middle - reach)},${py(tangent(middle - reach)).toFixed(1)}L${px(middle + reach)},${py(tangent(middle + reach)).toFixed(1)}` }),
-      h("circle", { cx: px(here).toFixed(1), cy: py(y).toFixed(1), r: 4 })),
-    h("figcaption", {}, say("curve", names)));
+  const root = (x) => values(withNumbers(state.x, [[leaf, x]]))[graph.root];
+  const points = Array.from({ length: 81 }, (_, k) => middle + reach * (k / 40 - 1)).map((x) => [x, root(x)]);
+  const { px, py, path } = scales(points);
+  const tangent = (x) => [x, now.data[graph.root] + now.grad[state.select] * (x - here)];
+  return plot(say("curve", { name: name(state.select) }),
+    path("function", points),
+    path("tangent", [tangent(middle - reach), tangent(middle + reach)]),
+    h("circle", { cx: px(here), cy: py(now.data[graph.root]), r: 4 }));
+}
+
+/** How the numbers of some points are placed in a plot, and a path through points. */
+function scales(points) {
+  const finite = points.filter(([, y]) => Number.isFinite(y));
+  const [xs, ys] = [finite.map(([x]) => x), finite.map(([, y]) => y)];
+  const scale = (numbers, from, to) => {
+    const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
+    const at = (x) => from + ((to - from) * (x - low)) / (high - low || 1);
+    return (x) => Math.max(-200, Math.min(400, at(x))).toFixed(1);
+  };
+  const [px, py] = [scale(xs, 10, 290), scale(ys, 120, 20)];
+  const line = (some) => some.filter(([, y]) => Number.isFinite(y)).map(([x, y]) => `${px(x)},${py(y)}`).join("L");
+  return { px, py, path: (kind, some) => h("path", { class: kind, d: `M${line(some)}` }) };
+}
+
+function plot(label, ...content) {
+  const svg = h("svg", { viewBox: "0 0 300 130", role: "img", "aria-label": label }, content);
+  return h("figure", { class: "curve" }, svg, h("figcaption", {}, label));
 }
 
 // --- Step ------------------------------------------------------------------------------------------------
 
 function stepPane(view) {
   const { state, say, steps } = view;
-  const at = (step) => Math.max(0, Math.min(steps.length, step));
-  const to = (step, label, key) => button("step", label, { "data-step": at(step), "aria-label": say(key), title: say(key) });
+  const to = (step, label, key) => {
+    const target = Math.max(0, Math.min(steps.length, step));
+    return button("step", label, { "data-step": target, "aria-label": say(key), title: say(key) });
+  };
+  const where = say("step_of", { step: state.step, steps: steps.length });
+  const range = { min: 0, max: steps.length, value: state.step, "aria-label": say("scrub"), "aria-valuetext": where };
   return [
     h("div", { class: "transport" },
       to(0, "|◀", "step_first"), to(state.step - 1, "◀", "step_back"),
       button("play", say(state.playing ? "pause" : "play")),
       to(state.step + 1, "▶", "step_on"), to(steps.length, "▶|", "step_last"),
-      h("input", { type: "range", min: 0, max: steps.length, value: state.step, "data-do": "scrub", "aria-label": say("scrub"), "aria-valuetext": say("step_of", { step: state.step, steps: steps.length }) }),
-      h("output", {}, say("step_of", { step: state.step, steps: steps.length }))),
+      h("input", { type: "range", "data-do": "scrub", ...range }), h("output", {}, where)),
     h("p", { class: "step", "aria-live": "polite" }, stepWords(view)),
-    h("p", { class: "hint" }, say("step_hint")),
+    hint(say("step_hint")),
   ];
 }
 
-function stepWords({ graph, state, now, shown, say, steps }) {
+/** What the present step does, in words and numbers. */
+function stepWords({ graph, state, now, shown, say, steps, name }) {
   if (state.step === 0) return say("step_start");
   const { node, seed, edge } = steps[state.step - 1];
-  const root = graph.nodes[graph.root].shown;
-  if (seed !== undefined) return say("step_seed", { root });
+  if (seed !== undefined) return say("step_seed");
   if (node !== undefined) {
-    const { shown: name, formula } = graph.nodes[node];
-    return say("step_forward", { equation: [name, inNames(graph, formula), inNumbers(formula, now.data), number(now.data[node])].join(" = ") });
+    const { formula } = graph.nodes[node];
+    const sides = [name(node), inNames(graph, formula), inNumbers(formula, now.data), number(now.data[node])];
+    return say("step_forward", { equation: sides.join(" = ") });
   }
   const { source, target } = graph.edges[edge];
-  const product = shown.grad[target] * now.slope[edge];
-  const sum = shown.grad[source];
-  const fields = { root, source: graph.nodes[source].shown, target: graph.nodes[target].shown,
-    product: `${bracketed(shown.grad[target])} × ${bracketed(now.slope[edge])} = ${number(product)}`, sum: number(sum) };
-  return say(sum === product ? "step_backward" : "step_added", fields);
+  const factors = [shown.grad[target], now.slope[edge]];
+  const amount = factors[0] * factors[1];
+  const product = `${factors.map((x) => bracketed(x)).join(" × ")} = ${number(amount)}`;
+  const fields = { source: name(source), target: name(target), product, sum: number(shown.grad[source]) };
+  return say(shown.grad[source] === amount ? "step_backward" : "step_added", fields);
 }
 
 // --- Descend ---------------------------------------------------------------------------------------------
 
+const counted = (count) => count.toLocaleString("en");
+
 function descendPane(view) {
-  const { graph, state, say, trained } = view;
-  const root = graph.nodes[graph.root].shown;
+  const { graph, state, say, trained, root } = view;
   const mean = overSamples(graph, view.values, state.x);
   const trains = (role) => graph.leaves.some((node) => graph.nodes[node].role === role);
   const rate = state.rateText ?? String(state.rate);
+  const by = (steps) => {
+    const label = say(steps === 1 ? "descend_one" : "descend_by", { steps: counted(steps) });
+    return button("descend", label, { "data-steps": steps, disabled: trained.length === 0 });
+  };
+  const rows = trained.map((i) => {
+    const node = graph.leaves[i];
+    const numbers = [state.before?.x[i], (state.before ?? mean).grad[node], state.x[i]];
+    return [view.name(node), ...numbers.map((x) => (x === undefined ? "–" : number(x)))];
+  });
   return [
     h("p", { class: "result" }, `${root} = ${mean.root.toFixed(9)}`,
       graph.samples.length > 0 && h("small", {}, say("mean_of", { samples: graph.samples.length })),
-      h("small", {}, say("steps_taken", { steps: state.taken.toLocaleString("en") }))),
+      h("small", {}, say("steps_taken", { steps: counted(state.taken) }))),
     h("div", { class: "transport" },
-      [1, 10, 10000].map((steps) => button("descend", say(steps === 1 ? "descend_one" : "descend_by", { steps: steps.toLocaleString("en") }), { "data-steps": steps })),
-      h("label", {}, say("rate"), h("input", { type: "text", inputmode: "decimal", "data-do": "rate", value: rate, "aria-invalid": parse(rate) === undefined ? "true" : false })),
-      trains("weight") && trains("bias") && h("label", {}, h("input", { type: "checkbox", "data-do": "biases", checked: state.biases }), say("biases_too")),
-      button("reset", say("reset"), { class: "quiet" })),
-    state.stopped && h("p", { class: "trouble", role: "alert" }, say("diverged", { steps: state.stopped })),
+      [1, 10, 10000].map(by),
+      h("label", {}, say("rate"), field("rate", rate, { "aria-invalid": parse(rate) === undefined ? "true" : false })),
+      trains("weight") && trains("bias") && h("label", {}, checkbox("biases", state.biases), say("biases_too")),
+      resetButton(view)),
+    state.stopped && alarm(say("diverged", { steps: state.stopped })),
     h("div", { class: "beside" }, errorCurve(view), graph.plane && plane(view),
-      h("table", {}, h("thead", {}, h("tr", {}, ["weight", "old", "gradient", "new"].map((key) => h("th", { scope: "col" }, say(`column_${key}`))))),
-        h("tbody", {}, trained.map((i) => {
-          const node = graph.leaves[i];
-          const was = state.before?.x[i];
-          return h("tr", {}, h("th", { scope: "row" }, graph.nodes[node].shown),
-            [was, (state.before ?? mean).grad[node], state.x[i]].map((x) => h("td", {}, x === undefined ? "–" : number(x))));
-        })))),
-    h("p", { class: "hint" }, say("descend_hint")),
+      table(["weight", "old", "gradient", "new"].map((key) => say(`column_${key}`)), rows)),
+    hint(say("descend_hint")),
   ];
+}
+
+/** The error over the steps, on a logarithmic scale if it is positive throughout. */
+function errorCurve({ state, say }) {
+  const { errors } = state;
+  if (errors.length < 2) return h("figure", { class: "curve" }, h("figcaption", {}, say("errors_empty")));
+  const log = errors.every(([, error]) => error > 0);
+  const points = errors.map(([step, error]) => [step, log ? Math.log10(error) : error]);
+  const label = say(log ? "errors_log" : "errors", { steps: counted(errors.at(-1)[0]) });
+  return plot(label, scales(points).path("function", points));
 }
 
 /** The plane of two inputs: on which side of the middle the output is, and the samples, which can be chosen. */
 function plane({ graph, values, state, say }) {
   const { inputs: [across, up], output, target } = graph.plane;
   const numbers = (leaf) => graph.samples.map((sample) => sample.find(([i]) => i === leaf)[1]);
-  const [low, high] = [Math.min(...numbers(across), ...numbers(up)), Math.max(...numbers(across), ...numbers(up))];
+  const [xs, ys, targets] = [across, up, target].map(numbers);
+  const [low, high] = [Math.min(...xs, ...ys), Math.max(...xs, ...ys)];
   const margin = 0.15 * (high - low || 1);
-  const place = (number) => (200 * (number - low + margin)) / (high - low + 2 * margin);
-  const targets = numbers(target);
+  const [first, width] = [low - margin, high - low + 2 * margin];
   const middle = (Math.min(...targets) + Math.max(...targets)) / 2;
   const side = (number) => (number > middle ? "above" : "under");
-  const cells = [];
-  for (let row = 0; row < 25; row++) {
-    for (let column = 0; column < 25; column++) {
-      const at = (k) => low - margin + ((k + 0.5) / 25) * (high - low + 2 * margin);
-      const out = values(withNumbers(state.x, [[across, at(column)], [up, at(row)]]))[output];
-      cells.push(h("rect", { class: side(out), x: 8 * column, y: 192 - 8 * row, width: 8, height: 8 }));
-    }
-  }
-  const points = targets.map((wanted, i) => {
-    const chosen = graph.samples[i].every(([leaf, number]) => state.x[leaf] === number);
+  const count = 25;
+  const size = 200 / count;
+  const cells = Array.from({ length: count * count }, (_, i) => {
+    const [column, row] = [i % count, Math.floor(i / count)];
+    const at = (k) => first + ((k + 0.5) / count) * width;
+    const out = values(withNumbers(state.x, [[across, at(column)], [up, at(row)]]))[output];
+    return h("rect", { class: side(out), x: size * column, y: 200 - size * (row + 1), width: size, height: size });
+  });
+  const points = graph.samples.map((sample, i) => {
+    const chosen = sample.every(([leaf, number]) => state.x[leaf] === number);
+    const place = { cx: (200 * (xs[i] - first)) / width, cy: 200 - (200 * (ys[i] - first)) / width, r: 4 };
+    const label = say("sample", { number: i + 1 });
     return h("circle", {
-      class: `${side(wanted)}${chosen ? " chosen" : ""}`, cx: place(numbers(across)[i]), cy: 200 - place(numbers(up)[i]), r: 4,
-      role: "button", tabindex: 0, "data-do": "sample", "data-sample": i, "aria-pressed": String(chosen),
-      "aria-label": say("sample", { number: i + 1 }),
+      class: chosen ? `${side(targets[i])} chosen` : side(targets[i]), ...place, role: "button", tabindex: 0,
+      "aria-pressed": String(chosen), "aria-label": label, "data-do": "sample", "data-sample": i,
     });
   });
-  return h("figure", { class: "plane" },
-    h("svg", { viewBox: "0 0 200 200", role: "group", "aria-label": say("plane") }, cells, points),
-    h("figcaption", {}, say("plane")));
-}
-
-function errorCurve({ graph, state, say }) {
-  const points = state.errors;
-  if (points.length < 2) return h("figure", { class: "curve" }, h("figcaption", {}, say("errors_empty")));
-  const log = points.every(([, error]) => error > 0);
-  const heights = points.map(([, error]) => (log ? Math.log10(error) : error));
-  const [low, high] = [Math.min(...heights), Math.max(...heights)];
-  const last = points.at(-1)[0];
-  const d = points.map(([step], i) => `${i ? "L" : "M"}${(10 + (280 * step) / last).toFixed(1)},${(120 - (100 * (heights[i] - low)) / (high - low || 1)).toFixed(1)}`);
-  const label = say(log ? "errors_log" : "errors", { root: graph.nodes[graph.root].shown, steps: last.toLocaleString("en") });
-  return h("figure", { class: "curve" },
-    h("svg", { viewBox: "0 0 300 130", role: "img", "aria-label": label }, h("path", { class: "function", d: d.join("") })),
-    h("figcaption", {}, label));
+  const svg = h("svg", { viewBox: "0 0 200 200", role: "group", "aria-label": say("plane") }, cells, points);
+  return h("figure", { class: "plane" }, svg, h("figcaption", {}, say("plane")));
 }
 
 // --- Quiz and lessons --------------------------------------------------------------------------------------
 
 const TOLERANCE = 0.01; // relative: three digits of a hand calculation pass
 
-/** The usual mistakes with ∂root/∂from, each with the wrong number that it gives. */
+/** What the usual mistakes with one operation make of the local derivative along an edge; undefined: nothing wrong. */
+function wrongSlopes({ nodes, edges }, now, from, rate) {
+  const single = (e) => singleNode(edges[e].formula);
+  const atNet = { sigmoid: (net) => net * (1 - net), tanh: (net) => 1 - net * net };
+  return {
+    updated(e) {
+      const weight = single(e);
+      const moves = weight !== undefined && weight !== from && nodes[weight].role === "weight";
+      return moves ? now.data[weight] - rate * now.grad[weight] : undefined;
+    },
+    at_net: (e) => atNet[edges[e].op]?.(now.data[edges[e].source]),
+    swapped: (e) => (edges[e].source === from && single(e) !== undefined ? now.data[from] : undefined),
+  };
+}
+
+/**
+ * The usual mistakes with ∂root/∂from, as pairs of a key and the wrong number: part of the table in
+ * see/mistakes.py, at the numbers of this moment.
+ */
 export function mistakes(graph, now, from, rate = 0.5) {
   const right = now.grad[from];
   const paths = bestPaths(graph, now.slope, from, MOST_PATHS);
-  const many = pathCount(graph, from) > 1;
-  const role = (node) => graph.nodes[node].role;
-  const single = (e) => singleNode(graph.edges[e].formula);
-  /** ∂root/∂from where some local derivatives are replaced. */
-  const replaced = (wrong) => {
-    const slope = now.slope.map((s, e) => wrong(e) ?? s);
-    return flows(graph, { slope, grad: gradients(graph, slope) }, from)
-      .reduce((sum, part, e) => (graph.edges[e].source === from ? sum + part : sum), 0);
-  };
-  const found = [
-    ...(many ? paths.map((path) => ["path", path.product]) : []),
-    ...(many ? paths.map((path) => ["path", right - path.product]) : []),
-    ["updated", replaced((e) => {
-      const w = single(e);
-      return w !== undefined && role(w) === "weight" && w !== from ? now.data[w] - rate * now.grad[w] : undefined;
-    })],
-    ["at_net", replaced((e) => {
-      const net = now.data[graph.edges[e].source];
-      return graph.edges[e].op === "sigmoid" ? net * (1 - net) : graph.edges[e].op === "tanh" ? 1 - net * net : undefined;
-    })],
-    ["minus", -right], ["half", right / 2], ["half", right * 2],
-    ["swapped", replaced((e) => (graph.edges[e].source === from && single(e) !== undefined ? now.data[from] : undefined))],
-    ["sum", paths[0]?.edges.reduce((sum, e) => sum + now.slope[e], 0)],
-    ...(many ? [["sum", paths.reduce((product, path) => product * path.product, 1)]] : []),
-  ];
-  return found.filter(([, value], i) => Number.isFinite(value) && !close(value, right) && found.findIndex(([, v]) => close(v, value)) === i);
+  const found = [];
+  if (pathCount(graph, from) > 1) {
+    found.push(...paths.map((path) => ["path", path.product]), ...paths.map((path) => ["path", right - path.product]));
+    found.push(["sum", paths.reduce((product, path) => product * path.product, 1)]);
+  }
+  for (const [key, wrong] of Object.entries(wrongSlopes(graph, now, from, rate))) {
+    const slope = now.slope.map((right, e) => wrong(e) ?? right);
+    found.push([key, bothPasses(graph, () => [...now.data, ...slope], []).grad[from]]);
+  }
+  found.push(["half", right / 2], ["half", 2 * right], ["minus", -right]);
+  found.push(...paths.map(({ edges }) => ["sum", edges.reduce((sum, e) => sum + now.slope[e], 0)]));
+  return found.filter(([, number]) => Number.isFinite(number) && !close(number, right));
+}
+
+/** The usual mistakes with one factor. */
+function factorMistakes(graph, now, { wrt, missing, right }) {
+  const wrong = Object.entries(wrongSlopes(graph, now, wrt, 0.5)).map(([key, slope]) => [key, slope(missing)]);
+  return [...wrong, ["minus", -right]];
 }
 
 const close = (x, y) => Math.abs(x - y) <= 1e-9 * Math.max(Math.abs(x), Math.abs(y));
 
-function gradients(graph, slope) {
-  return bothPasses(graph, () => [...graph.nodes.map(() => 0), ...slope], []).grad;
-}
-
-/** The question of this number: what is asked, of which node, and the right answer. */
+/** The question of this number: what is asked, of which node, and the right answer; `only` fixes some of it. */
 export function questionOf(graph, now, number, only = {}) {
-  const candidates = graph.leaves.filter((node) => ["weight", "bias", ""].includes(graph.nodes[node].role));
+  const trainable = graph.leaves.filter((node) => ["weight", "bias", ""].includes(graph.nodes[node].role));
+  const candidates = trainable.length ? trainable : graph.leaves;
+  if (!candidates.length) return undefined;
   const pick = (offset) => candidates[(number * 7 + offset * 3) % candidates.length];
-  const kind = only.kind ?? ["sign", "larger", "number", "factor"][number % 4];
   const wrt = only.wrt ?? pick(number);
-  if (kind === "sign") return { kind, wrt, options: ["rises", "falls", "stays"], right: ["stays", "rises", "falls"].at(Math.sign(now.grad[wrt])) };
-  if (kind === "larger") {
-    const other = only.other ?? pick(number + 1);
-    const options = [wrt, other];
-    const [a, b] = options.map((node) => Math.abs(now.grad[node]));
-    return { kind, wrt, other, options, right: a >= b ? wrt : other };
+  const kind = only.kind ?? ["sign", "larger", "number", "factor"][number % 4];
+  if (kind === "sign") {
+    const right = { "-1": "falls", 0: "stays", 1: "rises" }[Math.sign(now.grad[wrt])];
+    return { kind, wrt, options: ["rises", "falls", "stays"], right };
+  }
+  const other = only.other ?? candidates[(candidates.indexOf(wrt) + 1) % candidates.length];
+  if (kind === "larger" && other !== wrt) {
+    const larger = Math.abs(now.grad[wrt]) >= Math.abs(now.grad[other]) ? wrt : other;
+    return { kind, wrt, other, options: [wrt, other], right: larger };
   }
   const [strongest] = bestPaths(graph, now.slope, wrt, 1);
   if (kind === "factor" && strongest.edges.length > 1) {
@@ -877,52 +945,70 @@ export function judge(graph, now, question, answer) {
   if (given === undefined) return { wrong: "no_number" };
   const near = (x) => Math.abs(given - x) <= TOLERANCE * Math.abs(x) + 5e-10;
   if (near(question.right)) return { right: true };
-  const known = question.kind === "number" ? mistakes(graph, now, question.wrt) : [["minus", -question.right]];
-  return { right: false, mistake: known.find(([, value]) => near(value))?.[0] };
+  const known = question.kind === "number" ? mistakes(graph, now, question.wrt) : factorMistakes(graph, now, question);
+  return { right: false, mistake: known.find(([, number]) => near(number))?.[0] };
 }
 
 function quizPane(view) {
   const { graph, state, say, question, lesson, pane } = view;
+  const at = state.lesson?.at;
+  const choice = ({ name }) => toggle("lesson", say(`lesson_${name}`), name === lesson?.name, { "data-lesson": name });
   const lessons = h("nav", { class: "lessons", "aria-label": say("lessons") },
-    button("quiz", say("free_quiz"), { "aria-pressed": String(!state.lesson) }),
-    graph.lessons.map(({ name }) => button("lesson", say(`lesson_${name}`), { "data-lesson": name, "aria-pressed": String(state.lesson?.name === name) })));
-  const last = lesson && state.lesson.at === lesson.steps.length - 1;
-  const text = lesson && h("p", { class: "lesson", "aria-live": "polite" }, say(lesson.steps[state.lesson.at].say));
-  const onward = h("div", { class: "transport" },
-    lesson && state.lesson.at > 0 && button("lesson_step", say("lesson_back"), { "data-by": -1 }),
-    lesson && h("output", {}, say("step_of", { step: state.lesson.at + 1, steps: lesson.steps.length })),
-    lesson && !last && button("lesson_step", say("lesson_on"), { "data-by": 1 }),
-    !lesson && state.verdict && button("next", say("quiz_next")),
-    !lesson && h("output", {}, say("quiz_score", state.score)));
-  return [lessons, text, ...(question ? ask(view) : []), onward, ...(pane === "quiz" ? [] : PANES[pane](view))];
+    toggle("quiz", say("free_quiz"), !lesson), graph.lessons.map(choice));
+  const onward = lesson
+    ? [
+        at > 0 && button("lesson_step", say("lesson_back"), { "data-by": -1 }),
+        h("output", {}, say("step_of", { step: at + 1, steps: lesson.steps.length })),
+        at < lesson.steps.length - 1 && button("lesson_step", say("lesson_on"), { "data-by": 1 }),
+      ]
+    : [state.verdict && button("next", say("quiz_next")), h("output", {}, say("quiz_score", state.score))];
+  return [
+    lessons,
+    lesson && h("p", { class: "lesson", "aria-live": "polite" }, say(lesson.steps[at].say)),
+    question && ask(view),
+    h("div", { class: "transport" }, onward),
+    pane !== "quiz" && PANES[pane](view),
+  ];
 }
 
 const PANES = { change: changePane, step: stepPane, descend: descendPane, quiz: quizPane };
 
+/** A question, the controls to answer it, and what is said of the answer. */
 function ask(view) {
-  const { graph, state, now, say, question } = view;
-  const root = graph.nodes[graph.root].shown;
-  const name = (node) => graph.nodes[node].shown;
-  const done = Boolean(state.verdict?.right !== undefined);
-  const sentence = h("p", { class: "question" }, say(`ask_${question.kind}`, { root, name: name(question.wrt), other: question.other === undefined ? "" : name(question.other) }));
-  const product = question.kind === "factor" && equation(partial(view, graph.root, question.wrt), " → ",
-    between(question.path.edges.map((e) => (e === question.missing && !done ? "?" : bracketed(now.slope[e]))), "×"), ` = ${number(question.path.product)}`);
-  const of = question.kind === "factor" && equation(partial(view, graph.edges[question.missing].target, graph.edges[question.missing].source), " = ?");
-  const controls = question.options
-    ? h("div", { class: "transport" }, question.options.map((option) => button("answer", typeof option === "number" ? name(option) : say(`answer_${option}`), { "data-answer": option, disabled: done })))
-    : h("form", { class: "transport", "data-do": "answer" },
-        h("label", {}, say("your_answer"), h("input", { type: "text", inputmode: "decimal", autocomplete: "off", "data-do": "given", value: state.given, disabled: done })),
-        h("button", { type: "submit", disabled: done }, say("check")));
-  return [sentence, product, of, controls, h("p", { class: "verdict", "aria-live": "polite" }, verdict(view))];
+  const { state, now, say, question, name } = view;
+  const { kind, wrt, other, options, path, missing } = question;
+  const done = state.verdict?.right !== undefined;
+  const blank = (e) => (e === missing && !done ? "?" : bracketed(now.slope[e]));
+  const product = path && [
+    equation(between(path.edges.map(blank), "×"), equals([number(path.product)])),
+    equation(along(view, missing), " = ?"),
+  ];
+  const choice = (option) => button("answer", answerText(view, option), { "data-answer": option, disabled: done });
+  return [
+    h("p", { class: "question" }, say(`ask_${kind}`, { name: name(wrt), other: other !== undefined && name(other) })),
+    product,
+    options
+      ? h("div", { class: "transport" }, options.map(choice))
+      : h("form", { class: "transport", "data-do": "answer" },
+          h("label", {}, say("your_answer"), field("given", state.given, { disabled: done })),
+          h("button", { type: "submit", disabled: done }, say("check"))),
+    h("p", { class: "verdict", "aria-live": "polite" }, verdict(view)),
+  ];
 }
 
-function verdict({ graph, state, say, question }) {
-  const { verdict: result } = state;
-  if (!result) return "";
-  if (result.wrong) return say(result.wrong, { text: state.given.slice(0, 20) });
-  const right = question.options ? (typeof question.right === "number" ? graph.nodes[question.right].shown : say(`answer_${question.right}`)) : number(question.right);
-  if (result.right) return say("right", { right });
-  return `${say("wrong", { right })} ${result.mistake ? say(`mistake_${result.mistake}`) : ""}`;
+/** An answer in words: the name of a node, what the root does, or a number. */
+function answerText({ say, name, question }, answer) {
+  if (!question.options) return number(answer);
+  return typeof answer === "number" ? name(answer) : say(`answer_${answer}`);
+}
+
+function verdict(view) {
+  const { state, say, question } = view;
+  if (!state.verdict) return "";
+  const { right, wrong, mistake } = state.verdict;
+  if (wrong) return say(wrong, { text: state.given.slice(0, 20) });
+  const answer = { right: answerText(view, question.right) };
+  return right ? say("right", answer) : `${say("wrong", answer)} ${mistake ? say(`mistake_${mistake}`) : ""}`;
 }
 
 // --- State, and the one function that shows it -----------------------------------------------------------
@@ -939,53 +1025,81 @@ export function explore(home, graph, values, words, options = {}) {
     off: [], point: undefined, draft: undefined, rate: 0.5, biases: false, taken: 0, errors: [],
     quiz: 0, given: "", score: { right: 0, asked: 0 },
   };
-  let state = { ...start, ...(options.address ? fromAddress(graph, location.hash) : {}) };
+  const unanswered = { verdict: undefined, given: "" };
+  let state = start;
   let timer, writer;
   const watchers = [];
 
   /** All that is shown, computed from the state. */
   function look() {
-    const root = graph.nodes[graph.root].shown;
-    const say = (key, fields) => {
-      const sentence = (words[state.lang] ?? words.en)[key];
-      return sentence.replace(/\{(\w+)\}/g, (_, name) => ({ root, ...fields })[name]);
-    };
+    const name = (node) => graph.nodes[node].shown;
+    const root = name(graph.root);
+    const say = (key, fields) =>
+      words[state.lang][key].replace(/\{(\w+)\}/g, (_, field) => ({ root, ...fields })[field]);
     const now = bothPasses(graph, values, state.x);
     const bad = firstBad(now);
     const lesson = graph.lessons.find(({ name }) => name === state.lesson?.name);
-    const { ask: asked, pane = state.mode } = lesson ? lesson.steps[state.lesson.at] : { ask: {} };
-    const question = state.mode === "quiz" && asked && !bad ? questionOf(graph, now, state.quiz, asked) : undefined;
-    const hidden = Boolean(question && state.verdict?.right === undefined);
-    const inSteps = pane === "step";
-    const all = { data: bad?.node === undefined ? now.data : now.data.map((x, node) => (node < bad.node ? x : undefined)), grad: bad ? [] : now.grad };
-    const shown = inSteps && !bad ? knownAfter(graph, now, steps, state.step) : hidden ? { data: now.data, grad: [] } : all;
+    const { ask: only, pane = state.mode } = lesson ? lesson.steps[state.lesson.at] : { ask: {} };
+    const question = state.mode === "quiz" && only && !bad ? questionOf(graph, now, state.quiz, only) : undefined;
+    const hidden = question !== undefined && state.verdict?.right === undefined;
+    const current = pane === "step" && state.step > 0 ? steps[state.step - 1] : {};
+    const edgeSource = current.edge === undefined ? undefined : graph.edges[current.edge].source;
+
+    const shown = known(now, bad, pane, hidden);
     const count = pathCount(graph, state.select);
     const paths = bad ? [] : bestPaths(graph, now.slope, state.select, count <= MOST_PATHS ? MOST_PATHS : 3);
-    const on = paths.filter((path) => !state.off.includes(path.key));
-    const onPaths = on.length === count ? undefined : new Set(on.flatMap((path) => path.edges));
-    const isShown = (e) => !bad && !inSteps && !hidden && (count > MOST_PATHS || !onPaths || onPaths.has(e));
-    const carried = flows(graph, now, state.select).map((part, e) => (isShown(e) ? part : undefined));
-    const { node, seed, edge } = inSteps && state.step > 0 ? steps[state.step - 1] : {};
-    const active = { nodes: [node, seed, edge === undefined ? undefined : graph.edges[edge].source], edges: [edge, state.point] };
-    if (edge !== undefined) carried[edge] = shown.grad[graph.edges[edge].target] * now.slope[edge];
-    const leaf = graph.leaves.indexOf(state.select);
+    const carried = bad || hidden ? [] : pane === "step" ? [] : flowsShown(now, paths, count);
+    if (current.edge !== undefined) {
+      carried[current.edge] = shown.grad[graph.edges[current.edge].target] * now.slope[current.edge];
+    }
+    const onPaths = [...carried.keys()].filter((e) => carried[e] !== undefined);
+    const nudge = pane === "change" && !bad && graph.leaves.includes(state.select) ? nudged(now) : undefined;
+    const arriving = (node) => onPaths.filter((e) => graph.edges[e].target === node);
+
+    /** The ratio of the nudges at the ends of an edge, where what arrives comes through that edge alone. */
+    function ratio(e) {
+      const { source, target } = graph.edges[e];
+      return nudge && arriving(target).length === 1 ? nudge[target] / nudge[source] : undefined;
+    }
+
     return {
-      graph, values, state, steps, say, now, shown, carried, active, paths, question, hidden, lesson,
-      extras: inSteps && state.step < steps.findIndex(({ seed }) => seed !== undefined) ? [] : now.extras,
-      pathCount: count, onPaths: [...graph.edges.keys()].filter((e) => carried[e] !== undefined),
+      graph, values, state, steps, say, name, root, now, shown, carried, onPaths, paths, pathCount: count,
+      question, hidden, lesson, pane, nudge, arriving, ratio,
+      active: { nodes: [current.node, current.seed, edgeSource], edges: [current.edge, state.point] },
       trouble: bad && troubleAt(graph, now, bad, say),
-      pane, nudge: pane === "change" && leaf >= 0 && !bad ? nudged(leaf, now) : undefined,
       trained: trainedLeaves(graph, state.biases),
-      isKnown: (e) => shown.data[graph.edges[e].target] !== undefined && !bad,
-      describe: (n) => `${graph.nodes[n].name}, ${say("data")} ${short(shown.data[n])}, ${say("grad")} ${short(shown.grad[n])}`,
+      isKnown: (e) => shown.data[graph.edges[e].target] !== undefined && !bad && !hidden,
+      describe(node) {
+        const [data, grad] = [shown.data[node], shown.grad[node]].map((x) => short(x));
+        return `${graph.nodes[node].name}, ${say("data")} ${data}, ${say("grad")} ${grad}`;
+      },
     };
   }
 
-  /** How much each node changes when a leaf is nudged. */
-  function nudged(leaf, now) {
-    const x = [...state.x];
-    x[leaf] += state.nudge;
-    return values(x).slice(0, graph.nodes.length).map((number, node) => number - now.data[node]);
+  /** The numbers that are shown: those that are good, and known at this step, and not asked for. */
+  function known(now, bad, pane, hidden) {
+    if (bad) {
+      const last = bad.node ?? graph.nodes.length;
+      return { data: now.data.map((x, node) => (node < last ? x : undefined)), grad: [], extras: [] };
+    }
+    if (hidden) return { ...now, grad: [] };
+    if (pane !== "step") return now;
+    const isForwardDone = state.step >= steps.findIndex(({ seed }) => seed !== undefined);
+    return { ...knownAfter(graph, now, steps, state.step), extras: isForwardDone ? now.extras : [] };
+  }
+
+  /** How much each edge carries, of the paths that are switched on. */
+  function flowsShown(now, paths, count) {
+    const all = flows(graph, now, state.select);
+    const on = new Set(paths.filter((path) => !state.off.includes(path.key)).flatMap((path) => path.edges));
+    return count > MOST_PATHS ? all : all.map((part, e) => (on.has(e) ? part : undefined));
+  }
+
+  /** How much each node changes when the selected leaf is nudged. */
+  function nudged(now) {
+    const leaf = graph.leaves.indexOf(state.select);
+    const after = values(withNumbers(state.x, [[leaf, state.x[leaf] + state.nudge]]));
+    return now.data.map((number, node) => after[node] - number);
   }
 
   function render() {
@@ -994,8 +1108,12 @@ export function explore(home, graph, values, words, options = {}) {
     home.dataset.mode = state.mode;
     figure.paint(view);
     const pane = (name, ...children) => fill(home.querySelector(`.${name}`), children.flat(Infinity).filter(Boolean));
-    pane("modes", MODES.map((mode) => button("mode", view.say(`mode_${mode}`), { "data-mode": mode, "aria-pressed": String(mode === state.mode) })));
-    pane("languages", Object.keys(words).map((lang) => button("lang", words[lang].language, { "data-lang": lang, lang, "aria-pressed": String(lang === state.lang) })));
+    const modes = MODES.map((mode) =>
+      toggle("mode", view.say(`mode_${mode}`), mode === state.mode, { "data-mode": mode }));
+    const languages = Object.entries(words).map(([lang, { language }]) =>
+      toggle("lang", language, lang === state.lang, { "data-lang": lang, lang }));
+    pane("modes", modes);
+    pane("languages", languages);
     pane("why", why(view));
     pane("controls", PANES[state.mode](view));
     home.querySelector("h1").textContent = view.say("title");
@@ -1006,28 +1124,34 @@ export function explore(home, graph, values, words, options = {}) {
   function change(patch) {
     state = { ...state, ...patch };
     state.step = Math.min(state.step, steps.length);
+    state.lang = words[state.lang] ? state.lang : graph.lang;
     clearTimeout(timer);
     clearTimeout(writer);
-    if (state.playing) timer = setTimeout(() => change({ step: state.step + 1, playing: state.step + 1 < steps.length }), 900);
+    const next = { step: state.step + 1, playing: state.step + 1 < steps.length };
+    if (state.playing) timer = setTimeout(() => change(next), 900);
     if (options.address) writer = setTimeout(() => history.replaceState(null, "", toAddress(graph, state)), 200);
     render();
   }
 
   /** The state with another number for a leaf. */
-  const withLeaf = (i, number) => ({ x: withNumbers(state.x, [[i, number]]) });
+  const withLeaf = (i, number) => ({ x: withNumbers(state.x, [[i, number]]), draft: undefined });
 
   /** The state in which a step of a lesson begins. */
   function lessonStep(name, at) {
     const { set = {} } = graph.lessons.find((lesson) => lesson.name === name).steps[at];
-    return { mode: "quiz", nudge: 0.01, off: [], ...set, x: withNumbers(graph.at, set.x ?? []), lesson: { name, at }, verdict: undefined, given: "" };
+    const x = withNumbers(graph.at, set.x ?? []);
+    return { ...unanswered, mode: "quiz", nudge: 0.01, off: [], ...set, x, lesson: { name, at } };
   }
 
   const actions = {
-    mode: ({ mode }) => ({ mode, playing: false, verdict: undefined, given: "", lesson: undefined }),
+    mode: ({ mode }) => ({ ...unanswered, mode, playing: false, lesson: undefined }),
     lang: ({ lang }) => ({ lang }),
     select: ({ node }) => ({ select: Number(node), off: [] }),
     reset: () => ({ x: [...graph.at], taken: 0, errors: [], before: undefined, stopped: undefined, draft: undefined }),
-    path: ({ path }, { checked }) => ({ off: checked ? state.off.filter((key) => key !== path) : [...state.off, path] }),
+    path({ path }, { checked }) {
+      const off = state.off.filter((key) => key !== path);
+      return { off: checked ? off : [...off, path] };
+    },
     nudge: (_, { value }) => ({ nudge: Number((10 ** value).toPrecision(3)) }),
     step: ({ step }) => ({ step: Number(step), playing: false }),
     scrub: (_, { value }) => ({ step: Number(value), playing: false }),
@@ -1036,8 +1160,8 @@ export function explore(home, graph, values, words, options = {}) {
     rate: (_, { value }) => ({ rateText: value, rate: parse(value) ?? state.rate }),
     descend: (data) => descended(Number(data.steps)),
     sample: ({ sample }) => ({ x: withNumbers(state.x, graph.samples[sample]) }),
-    quiz: () => ({ lesson: undefined, verdict: undefined, given: "" }),
-    next: () => ({ quiz: state.quiz + 1, verdict: undefined, given: "" }),
+    quiz: () => ({ ...unanswered, lesson: undefined }),
+    next: () => ({ ...unanswered, quiz: state.quiz + 1 }),
     lesson: ({ lesson }) => lessonStep(lesson, 0),
     lesson_step: ({ by }) => lessonStep(state.lesson.name, state.lesson.at + Number(by)),
     given: (_, { value }) => ({ given: value }),
@@ -1050,18 +1174,21 @@ export function explore(home, graph, values, words, options = {}) {
     const { x, step, errors } = descend(graph, values, state.x, trained, state.rate, count);
     const earlier = state.errors.length ? state.errors : [[0, now.root]];
     const all = [...earlier, ...errors.map(([at, error]) => [state.taken + at, error])];
+    const every = Math.ceil(all.length / 400);
+    const taken = state.taken + step;
     return {
-      x, taken: state.taken + step, stopped: step < count ? state.taken + step + 1 : undefined,
-      before: { x: state.x, grad: now.grad }, errors: all.filter((_, i) => i % Math.ceil(all.length / 400) === 0 || i === all.length - 1),
+      x, taken, stopped: step < count ? taken + 1 : undefined, before: { x: state.x, grad: now.grad },
+      errors: all.filter((_, i) => i % every === 0 || i === all.length - 1),
     };
   }
 
   function answered(answer) {
     const { question, now } = look();
     const result = judge(graph, now, question, answer);
+    const patch = { verdict: result, given: String(answer) };
+    if (result.right === undefined) return patch;
     const { right, asked } = state.score;
-    const score = result.right === undefined ? state.score : { right: right + (result.right ? 1 : 0), asked: asked + 1 };
-    return { verdict: result, given: String(answer), score, select: result.right === undefined ? state.select : question.wrt };
+    return { ...patch, select: question.wrt, score: { right: right + Number(result.right), asked: asked + 1 } };
   }
 
   const act = (element) => element && change(actions[element.dataset.do](element.dataset, element));
@@ -1101,7 +1228,7 @@ export function explore(home, graph, values, words, options = {}) {
   function commit(leaf) {
     if (state.draft?.leaf !== leaf) return;
     const number = parse(state.draft.text);
-    change(number === undefined ? { draft: { ...state.draft, wrong: true } } : { ...withLeaf(leaf, number), draft: undefined });
+    change(number === undefined ? { draft: { ...state.draft, wrong: true } } : withLeaf(leaf, number));
   }
 
   on("keydown", (event) => {
@@ -1111,8 +1238,8 @@ export function explore(home, graph, values, words, options = {}) {
     const by = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 }[key];
     if (leaf >= 0) {
       if (key === "Enter") commit(leaf);
-      else if (key === "Escape") change({ ...withLeaf(leaf, before), draft: undefined });
-      else if (key === "ArrowUp" || key === "ArrowDown") change({ ...withLeaf(leaf, stepped(state.x[leaf], by * (shiftKey ? 0.1 : 0.01))), draft: undefined });
+      else if (key === "Escape") change(withLeaf(leaf, before));
+      else if (key === "ArrowUp" || key === "ArrowDown") change(withLeaf(leaf, stepped(state.x[leaf], by, shiftKey)));
       else return;
     } else if (node) {
       const at = Number(node.dataset.node);
@@ -1133,7 +1260,7 @@ export function explore(home, graph, values, words, options = {}) {
     if (!handle) return;
     const leaf = Number(handle.dataset.handle);
     const [from, x] = [event.clientX, state.x[leaf]];
-    const move = (to) => change({ ...withLeaf(leaf, stepped(x, Math.round(to.clientX - from) * (to.shiftKey ? 0.1 : 0.01))), draft: undefined });
+    const move = (to) => change(withLeaf(leaf, stepped(x, Math.round(to.clientX - from), to.shiftKey)));
     handle.setPointerCapture(event.pointerId);
     handle.addEventListener("pointermove", move);
     const end = () => handle.removeEventListener("pointermove", move);
@@ -1144,12 +1271,12 @@ export function explore(home, graph, values, words, options = {}) {
 
   if (options.address) addEventListener("hashchange", () => change(fromAddress(graph, location.hash)));
   home.classList.add("live");
-  render();
+  change(options.address ? fromAddress(graph, location.hash) : {});
   return { change, watch: (watcher) => watchers.push(watcher), get state() { return state; } };
 }
 
-/** A number with a step added, without the 0.30000000000000004 of binary fractions. */
-const stepped = (x, step) => Number((x + step).toPrecision(12));
+/** A number some steps further, of 0.01 or 0.1, without the 0.30000000000000004 of binary fractions. */
+const stepped = (x, steps, large) => Number((x + steps * (large ? 0.1 : 0.01)).toPrecision(12));
 
 function trainedLeaves(graph, biases) {
   const role = (i) => graph.nodes[graph.leaves[i]].role;
@@ -1165,5 +1292,6 @@ function troubleAt(graph, now, { node, edge }, say) {
     return say("no_value", { name: shown, formula: inNames(graph, formula), numbers: inNumbers(formula, now.data) });
   }
   const { source, target } = graph.edges[edge];
-  return say("no_slope", { target: graph.nodes[target].shown, source: graph.nodes[source].shown, number: number(now.data[source]) });
+  const names = { target: graph.nodes[target].shown, source: graph.nodes[source].shown };
+  return say("no_slope", { ...names, number: number(now.data[source]) });
 }

@@ -35,20 +35,23 @@ BODY = """\
 </header>
 <figure>
 <div class="scroll" tabindex="0" role="region" aria-label="{figure}">{svg}</div>
-<figcaption>{caption}</figcaption>
+<figcaption>{figure_hint}</figcaption>
 </figure>
 <section class="why">{derivation}</section>
 <section class="controls"><p>{no_script}</p></section>
 </main>"""
 
-LIVE = """\
+SUBJECT = """\
 // --- This graph ---
 
 const words = {words};
 const graph = {graph};
 {program}
+"""
+
+START = """\
 const isFrame = location.href === "about:srcdoc"; // which has no address of its own
-explore(document.querySelector(".explore"), graph, values, words, {{ address: !isFrame }});
+explore(document.querySelector(".explore"), graph, values, words, { address: !isFrame });
 """
 
 
@@ -69,33 +72,40 @@ def as_javascript(data: Any) -> str:
     return re.sub("[<\u2028\u2029]", lambda c: f"\\u{ord(c[0]):04x}", text)
 
 
-def page(graph: dict[str, Any], program: str, svg: str, derivation: str, title: str, lang: str) -> str:
-    """Return the page of a graph.
+def script(graph: dict[str, Any], program: str) -> str:
+    """Return the page's module with a graph in it: ``words``, ``graph`` and ``values``.
 
     Args:
         graph: the graph as data.
         program: the function ``values`` in JavaScript.
-        svg: the drawing.
-        derivation: what stands beside it until the script runs, as HTML.
-        title: the title of the page.
-        lang: the language that it begins with.
     """
-    style = asset("page.css")
-    live = LIVE.format(words=as_javascript(WORDS), graph=as_javascript(graph), program=program)
-    script = f"{asset('page.js')}\n{live}"
-    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
-    words = {key: say(key, lang) for key in ("modes", "languages", "no_script")}
-    root = graph["nodes"][graph["root"]]["shown"]
-    words |= {
-        "figure": say("figure", lang, root=root),
-        "caption": say("figure_hint", lang, root=root),
-        "title": title,
-    }
+    subject = SUBJECT.format(words=as_javascript(WORDS), graph=as_javascript(graph), program=program)
+    return f"{asset('page.js')}\n{subject}"
+
+
+def body(graph: dict[str, Any], svg: str, derivation: str, title: str) -> str:
+    """Return what stands in the page until the script runs, and where it then shows the state.
+
+    Args:
+        graph: the graph as data.
+        svg: the drawing.
+        derivation: what stands beside it, as HTML.
+        title: the title of the page.
+    """
+    root, lang = graph["nodes"][graph["root"]]["shown"], graph["lang"]
+    keys = ("modes", "languages", "no_script", "figure", "figure_hint")
+    words = {key: say(key, lang, root=root) for key in keys} | {"title": title}
     escaped = {key: html.escape(text) for key, text in words.items()}
-    body = BODY.format(lang=lang, svg=svg, derivation=derivation, **escaped)
-    return PAGE.format(
-        lang=lang, policy=policy, title=html.escape(title), style=style, body=body, script=script
-    )
+    return BODY.format(lang=lang, svg=svg, derivation=derivation, **escaped)
+
+
+def page(script: str, body: str, title: str, lang: str) -> str:
+    """Return a page that loads nothing, and in which only this script runs."""
+    style = asset("page.css")
+    script += START
+    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
+    title = html.escape(title)
+    return PAGE.format(lang=lang, policy=policy, title=title, style=style, body=body, script=script)
 
 
 def frame(page: str, title: str, height: int) -> str:

@@ -106,6 +106,8 @@ def described(graph: Graph, wrt: Value, leaves: Sequence[Value]) -> dict[str, An
             "target": position[edge.target],
             "formula": _formula(edge, marks),
             "op": _function(edge),
+            "use": _use(graph, edge),
+            "direct": graph.has_detour(edge),
             "selects": any(value.op.selects for value in edge.between if value.op),
         }
         for edge in graph.edges
@@ -151,6 +153,12 @@ def _formula(edge: Edge, marks: Mapping[Value, str]) -> str:
         return str(edge.formula(marks))
     except ValueError:  # the slope is infinite here; the page still has its number elsewhere
         return ""
+
+
+def _use(graph: Graph, edge: Edge) -> int:
+    """Return which use of its source an edge is, 0 if it is the only one of its target."""
+    twins = [twin for twin in graph.outgoing[edge.source] if twin.target is edge.target]
+    return twins.index(edge) + 1 if len(twins) > 1 else 0
 
 
 def _function(edge: Edge) -> str:
