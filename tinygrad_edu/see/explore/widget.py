@@ -1,14 +1,11 @@
 """The live page as a Jupyter widget, which talks to Python; it needs anywidget (the extra ``notebook``)."""
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinygrad_edu._common.names import look_up
 from tinygrad_edu.engine.errors import DomainError
 from tinygrad_edu.see.explore import page
-
-if TYPE_CHECKING:
-    from tinygrad_edu.see.explore import Explorer
 
 SHOW = """\
 export default {
@@ -33,11 +30,11 @@ export default {
 """
 
 
-def widget(explorer: "Explorer", script: str, body: str) -> Any:
+def widget(explorer: Any, script: str, body: str) -> Any:
     """Return the page as a widget.
 
     Args:
-        explorer: what it shows.
+        explorer: the ``Explorer`` that it shows.
         script: the page's module with the graph in it.
         body: the page's body.
 
