@@ -1,6 +1,6 @@
 """Compare recorded functions with the tools that record once and evaluate often, side by side in one run.
 
-    pip install 'tinygrad_edu[arrays]' casadi ddx-ad sympy micrograd
+    pip install '.[arrays]' casadi ddx-ad sympy micrograd
     pip install jax torch  # larger; what is not installed is left out
     python benchmarks/peers.py
 

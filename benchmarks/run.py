@@ -1,6 +1,6 @@
 """Measure tinygrad_edu side by side with its peers, and write RESULTS.md and cost_per_node.svg.
 
-    pip install 'tinygrad_edu[bench]'
+    pip install '.[bench]'
     python benchmarks/run.py --first-release /path/to/its/python
 
 Every ratio to a peer comes from one process that only it runs in. There the engines take turns; each clears

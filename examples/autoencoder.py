@@ -3,7 +3,7 @@
     python examples/autoencoder.py                     # 8 one-hot rows through 3 neurons
     python examples/autoencoder.py --digits --plot .   # 64 pixels through 2 numbers, with pictures
 
-The second needs `pip install "tinygrad_edu[datasets,plots]"` and about two minutes.
+The second needs `pip install ".[datasets,plots]"` in a clone of the project and about two minutes.
 """
 
 import argparse

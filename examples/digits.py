@@ -2,7 +2,7 @@
 
     python examples/digits.py [--epochs 12] [--plot digits.png]
 
-Needs `pip install "tinygrad_edu[datasets,plots]"`.
+Needs `pip install ".[datasets,plots]"` in a clone of the project.
 """
 
 import argparse

@@ -163,7 +163,7 @@ def _checked_files(options: argparse.Namespace) -> tuple[str, str]:
     if bool(options.dataset) == bool(options.csv):
         raise ValueError(f"give either a data set ({', '.join(DATASETS)}) or --csv FILE --target COLUMN")
     if options.compiled and find_spec("numpy") is None:
-        raise ValueError('--compiled needs NumPy: pip install "tinygrad_edu[arrays]"')
+        raise ValueError("--compiled needs NumPy: pip install numpy")
     if options.csv and not options.target:
         raise ValueError("--csv FILE needs --target COLUMN: which column should be predicted?")
     if options.target and not options.csv:

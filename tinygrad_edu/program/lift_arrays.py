@@ -36,7 +36,7 @@ def numpy() -> Any:
     try:
         import numpy
     except ImportError:
-        raise ImportError('arrays need NumPy: pip install "tinygrad_edu[arrays]"') from None
+        raise ImportError("arrays need NumPy: pip install numpy") from None
     return numpy
 
 

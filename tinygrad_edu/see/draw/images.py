@@ -176,7 +176,7 @@ def _extra(format: str) -> Iterator[None]:
     except ImportError as error:
         raise NoEngineError(
             f"a .{format} needs the package {error.name}: "
-            'pip install "tinygrad_edu[images]" brings it and the others (a .svg needs none)'
+            "pip install fontpkg-arimo fonttools pillow reportlab resvg-py svglib (a .svg needs none)"
         ) from None
 
 
