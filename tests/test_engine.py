@@ -189,6 +189,11 @@ def test_label_and_group_are_kept_apart() -> None:
             assert (x.label, x.group) == (label, place)
     x.label = None  # type: ignore[assignment]
     assert (x.label, x.group) == ("", group)
+    for name in [("w", group), ("", group), ("w", None), ("", None)]:
+        x._name(name)
+        assert (x.label, x.group) == name
+    x.label = "v"
+    assert (x.label, x.group) == ("v", None)
 
 
 # --- Subclasses ---

@@ -94,8 +94,8 @@ class Neuron(Module):
     <operation tanh>
     """
 
-    _net_place: Place  # set by _settle, as the labels of the weights are
-    _out_place: Place
+    _net: tuple[str, Place]  # label and group, set by _settle, as those of the weights are
+    _out: tuple[str, Place]
 
     def __init__(
         self,
@@ -118,7 +118,6 @@ class Neuron(Module):
             raise ValueError(f"bias is 'neuron', None, or 'shared' by a whole layer, not {bias!r} here")
         self.b = bias if isinstance(bias, Value) else Value(0.0) if bias else None
         self._shares_bias = isinstance(bias, Value)
-        self._net_label = self._out_label = ""
         _settle([[self]])
 
     @property
@@ -139,9 +138,9 @@ class Neuron(Module):
             raise
         if self.b is not None:
             net = net + self.b
-        net.label, net.group = self._net_label, self._net_place
+        net._name(self._net)
         out = self._activate(net)
-        out.label, out.group = self._out_label, self._out_place
+        out._name(self._out)
         return out
 
     def __repr__(self) -> str:
@@ -260,7 +259,8 @@ class MLP(Module):
         for depth, layer in enumerate(self.layers, 1):
             kind = "o" if layer is self.layers[-1] else "h" if len(nouts) == 2 else f"h{depth}n"
             for number, neuron in enumerate(layer.neurons, 1):
-                neuron._net_label, neuron._out_label = f"net_{kind}{number}", f"out_{kind}{number}"
+                neuron._net = f"net_{kind}{number}", neuron._net[1]
+                neuron._out = f"out_{kind}{number}", neuron._out[1]
 
     def __call__(self, x: Inputs) -> Any:
         """Return the outputs for a list of numbers or Values; of one output neuron, its output itself.
@@ -462,8 +462,8 @@ def _settle(layers: Sequence[Sequence[Neuron]]) -> None:
             for source, weight in enumerate(neuron.w, 1):
                 weights += 1
                 weight.label, weight.group = f"w{weights}", Place("weight", depth, number, source)
-            neuron._net_place = Place("net", depth, number)
-            neuron._out_place = Place("out", depth, number)
+            neuron._net = "", Place("net", depth, number)
+            neuron._out = "", Place("out", depth, number)
             if neuron.b is not None and not (neuron._shares_bias and number > 1):
                 biases += 1
                 neuron.b.label = f"b{biases}"

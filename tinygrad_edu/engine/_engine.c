@@ -247,16 +247,22 @@ INLINE Value *argument(PyObject *operand)
     return real_number(operand, &number) ? leaf(number, CONSTANT) : NULL;
 }
 
-/* Whether an operand is an array, which applies an operator to each of its items itself. */
-static bool broadcasts(PyObject *operand)
+static bool has_dimensions(PyObject *operand)
 {
-    if (PyFloat_Check(operand) || PyLong_Check(operand) || is_value(operand))
-        return false;
     PyObject *dimensions = PyObject_GetAttrString(operand, "ndim");
     int answer = dimensions == NULL ? 0 : PyObject_IsTrue(dimensions);
     Py_XDECREF(dimensions);
     PyErr_Clear();
     return answer == 1;
+}
+
+/* Whether an operand is an array, which applies an operator to each of its items itself. */
+INLINE bool broadcasts(PyObject *operand)
+{
+    PyTypeObject *type = Py_TYPE(operand);
+    if (type == value_type || type == &PyFloat_Type || type == &PyLong_Type)
+        return false;
+    return has_dimensions(operand);
 }
 
 /* --- Operations --- */
@@ -587,7 +593,7 @@ static PyObject *call_python(PyObject *op, PyObject *const *args, Py_ssize_t cou
     return result;
 }
 
-static PyObject *op_call(PyObject *op, PyObject *const *args, Py_ssize_t count, PyObject *names)
+INLINE PyObject *called(PyObject *op, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
     PyObject *result = names == NULL ? apply(op, args, count) : NULL;
     if (result != NULL || PyErr_Occurred())
@@ -595,8 +601,22 @@ static PyObject *op_call(PyObject *op, PyObject *const *args, Py_ssize_t count, 
     return call_python(op, args, count, names);
 }
 
-static PyMethodDef op_call_definition = {
-    "__call__", (PyCFunction)(void (*)(void))op_call, METH_FASTCALL | METH_KEYWORDS, DOC_call};
+static PyObject *op_call(PyObject *op, PyObject *args, PyObject *keywords)
+{
+    PyObject *row[8], *result = NULL;
+    Py_ssize_t count = PyTuple_Size(args);
+    for (Py_ssize_t i = 0; i < count && i < 8; i++)
+        row[i] = PyTuple_GetItem(args, i);
+    if (keywords == NULL && count <= 8)
+        result = apply(op, row, count);
+    if (result != NULL || PyErr_Occurred())
+        return result;
+    PyObject *first = PyTuple_Pack(1, op), *all = first ? PySequence_Concat(first, args) : NULL;
+    result = all ? PyObject_Call(python_call, all, keywords) : NULL;
+    Py_XDECREF(first);
+    Py_XDECREF(all);
+    return result;
+}
 
 /* A method is the operation with the Value before its other arguments. */
 INLINE PyObject *method(int number, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
@@ -613,7 +633,7 @@ INLINE PyObject *method(int number, PyObject *self, PyObject *const *args, Py_ss
     row[0] = self;
     for (Py_ssize_t i = 0; i < all; i++)
         row[1 + i] = args[i];
-    return op_call(ops[number], row, 1 + count, names);
+    return called(ops[number], row, 1 + count, names);
 }
 
 #define METHOD(name, arity, parameters, over_lists)                                                                 \
@@ -1123,6 +1143,19 @@ static int set_group(PyObject *self, PyObject *to, void *name)
     return deleted(to, name) ? -1 : set_name((Value *)self, get_label(self, NULL), Py_NewRef(to));
 }
 
+/* _name((label, group)), for networks: the tuple itself is kept. */
+static PyObject *value_name(PyObject *self, PyObject *name)
+{
+    if (!PyTuple_CheckExact(name) || PyTuple_Size(name) != 2 || !PyUnicode_CheckExact(PyTuple_GetItem(name, 0))) {
+        PyErr_SetString(PyExc_TypeError, "_name takes a tuple of a label and a group");
+        return NULL;
+    }
+    PyObject *before = ((Value *)self)->name;
+    ((Value *)self)->name = Py_NewRef(name);
+    Py_XDECREF(before);
+    return Py_NewRef(Py_None);
+}
+
 static PyObject *get_op(PyObject *self, void *unused)
 {
     (void)unused;
@@ -1339,6 +1372,7 @@ static PyMethodDef methods[] = {
     {"zero_grad", value_zero_grad, METH_NOARGS, "zero_grad($self)\n--\n\n" DOC_zero_grad},
     {"_record", FAST(value_record), METH_FASTCALL | METH_STATIC, NULL},
     {"_restore", value_restore, METH_VARARGS | METH_CLASS, NULL},
+    {"_name", value_name, METH_O, NULL},
     {"_become", value_become, METH_VARARGS, NULL},
     SCALAR_RULES(METHOD_ENTRY) {NULL, NULL, 0, NULL},
 };
@@ -1387,6 +1421,7 @@ static PyType_Spec value_spec = {
 
 static PyType_Slot operation_slots[] = {
     {Py_tp_doc, "The base class of Op: where an operation keeps its rule in C."},
+    {Py_tp_call, op_call},
     {0, NULL},
 };
 
@@ -1428,10 +1463,9 @@ static PyObject *create(PyObject *self, PyObject *order)
     }
     Py_DECREF(table);
     python_call = PyObject_GetAttrString(op_type, "__call__");
-    PyObject *call = PyDescr_NewMethod((PyTypeObject *)op_type, &op_call_definition);
-    if (python_call == NULL || call == NULL || PyObject_SetAttrString(op_type, "__call__", call) < 0)
+    /* Without a __call__ of its own, Op inherits the one of Operation, which asks the former where it has to. */
+    if (python_call == NULL || PyObject_DelAttrString(op_type, "__call__") < 0)
         return NULL;
-    Py_DECREF(call);
     value_type = (PyTypeObject *)PyType_FromModuleAndSpec(self, &value_spec, common);
     Py_DECREF(common);
     return Py_XNewRef((PyObject *)value_type);

@@ -32,7 +32,7 @@ def _unary(op: Op) -> "Callable[[Value], Value]":
             z, derivatives = op.compute([x._data], (x,))  # returns or raises, with the whole policy
         return _node(op, (x,), z, derivatives)
 
-    _name(op, record)
+    _document(op, record)
     return record
 
 
@@ -57,7 +57,7 @@ def _operator(op: Op) -> "tuple[Callable[[Value, Any], Value], Callable[[Value, 
     def reflected(y: "Value", x: Any) -> Any:
         return NotImplemented if _broadcasts(x) else record(_argument(x), y)
 
-    _name(op, record, reflected)
+    _document(op, record, reflected)
     return record, reflected
 
 
@@ -68,11 +68,11 @@ def _method(op: Op) -> "Callable[..., Value]":
         made: Value = op(self, *args, **parameters)
         return made
 
-    _name(op, method)
+    _document(op, method)
     return method
 
 
-def _name(op: Op, *methods: Any) -> None:
+def _document(op: Op, *methods: Any) -> None:
     for method in methods:
         method.__name__, method.__qualname__ = op.name, f"Value.{op.name}"
         method.__doc__ = f"Return {op.name} of this Value: the operation {op.name} of the table."
@@ -297,6 +297,10 @@ class Value(Common):
         value._is_constant, value._maker, value._args, value._slopes = is_constant, op, args, slopes
         value._serial = value._stamp = _tick()
         return value
+
+    def _name(self, name: tuple[str, Any]) -> None:
+        """Set label and group; a network sets the same two again and again."""
+        self._label, self.group = name
 
     def _become(self, op: Op, slopes: tuple[float, ...]) -> None:
         self._maker, self._slopes = op, slopes

@@ -396,7 +396,6 @@ def header() -> str:
 def _docstrings() -> Iterator[str]:
     documented = {
         "Value": Value,
-        "call": Op.__call__,
         "topological_order": topological_order,
         "expect_current": expect_current,
     }
