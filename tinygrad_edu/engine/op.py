@@ -1,6 +1,7 @@
 """What an operation is: a name, its value, and one local derivative per argument."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from math import isfinite
 from typing import Any
@@ -64,8 +65,7 @@ class Op(Operation):
             self.value = lambda *row: value(*_lists(row, arity), **given)
             self.slopes = lambda z, *row: tuple(chain(*slopes(z, *_lists(row, arity), **given)))
         elif given:
-            self.value = lambda *args: value(*args, **given)
-            self.slopes = lambda z, *args: slopes(z, *args, **given)
+            self.value, self.slopes = partial(value, **given), partial(slopes, **given)
         self._plain = -1 if over_lists or (self.takes and not given) else arity
         if self.takes and not given:
             self._recent: dict[tuple[Any, ...], Op] = {}
@@ -130,15 +130,13 @@ class Op(Operation):
         """Return the operation with its parameters, and its arguments in a row."""
         op: Op = self
         if self.takes and not self.parameters:
-            op, args = self._with_parameters(args, named)
+            known = None if named else self._known(args[self.arity :])
+            op, args = (known, args[: self.arity]) if known else self._with_parameters(args, named)
         elif len(args) != self.arity or named:
             raise self._mistake(args, named)
         return op, self._row(args) if self.over_lists else args
 
     def _with_parameters(self, args: tuple[Any, ...], named: dict[str, Any]) -> "tuple[Op, tuple[Any, ...]]":
-        known = None if named else self._known(args[self.arity :])
-        if known is not None:
-            return known, args[: self.arity]
         parameters = self.defaults | dict(zip(self.takes, args[self.arity :], strict=False)) | named
         if {*parameters} != {*self.takes} or not self.arity <= len(args) <= self.arity + len(self.takes):
             raise self._mistake(args, named)
