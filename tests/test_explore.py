@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import oracle
 import pytest
 
 from tinygrad_edu import DomainError, StaleError, Value, explore, worked_example
@@ -113,6 +114,24 @@ def test_500_random_graphs_at_other_numbers_give_what_the_engine_gives() -> None
                     assert is_close(result["data"][i], node.data), (graph.names[node], x)
                     assert is_close(result["grad"][i], node.grad), (graph.names[node], x)
     assert compared > 700
+
+
+@needs_node
+def test_every_operation_at_every_sample_gives_what_the_engine_gives() -> None:
+    made, subjects = [], []
+    for op in oracle.operations():
+        for sample in oracle.samples(op):
+            leaves = [Value(number, f"x{i}") for i, number in enumerate(sample)]
+            root = oracle.apply(op, leaves)
+            root.backward()
+            pair, data = as_subject(root, "ops", [])
+            data["inputs"] = [[leaf.data for leaf in pair[1]]]
+            made.append((op, sample, pair[0]))
+            subjects.append(data)
+    for (op, sample, graph), [result] in zip(made, in_javascript(subjects), strict=True):
+        for i, node in enumerate(graph.nodes):
+            assert is_close(result["data"][i], node.data), (op, sample)
+            assert is_close(result["grad"][i], node.grad), (op, sample)
 
 
 @needs_node
