@@ -92,10 +92,9 @@ class Op(Operation):
         return member
 
     def _known(self, parameters: tuple[Any, ...]) -> "Op | None":
-        try:
-            return self._recent.get(parameters)
-        except TypeError:  # it cannot be hashed, so it is no number
-            return None
+        if any(type(number) is not float and type(number) is not int for number in parameters):
+            return None  # 1 + 0j would be found as 1
+        return self._recent.get(parameters)
 
     def __call__(self, *args: Any, **parameters: Any) -> Any:
         """Apply the operation to numbers (giving a float) or to Values (giving a Value).
