@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import SupportsFloat
 
 from tinygrad_edu.engine import errors
-from tinygrad_edu.engine.gradient import gradient
-from tinygrad_edu.engine.value import Value, expect_current, topological_order
+from tinygrad_edu.engine.gradient import gradient, order_of
+from tinygrad_edu.engine.value import Value, expect_current
 
 
 def derivative(root: Value, x: Value, order: int = 1) -> Value:
@@ -146,7 +146,7 @@ class _Tape:
 
     def __init__(self, outputs: Sequence[Value], inputs: Sequence[Value]) -> None:
         errors.expect_values("outputs and inputs are lists of", *outputs, *inputs)
-        values = topological_order(Value(0.0, tuple(outputs)))[:-1]  # one walk from all outputs
+        values = order_of(outputs)
         expect_current(values)
         # An input that no output depends on has no place; one more place takes what it is given.
         self.values = values

@@ -62,6 +62,16 @@ def listed(wrt: Any) -> list[Any]:
     return list(wrt) if isinstance(wrt, Iterable) and not isinstance(wrt, str) else [wrt]
 
 
+def order_of(roots: Iterable[Value]) -> list[Value]:
+    """Return the topological order of the graphs of several Values, which may share Values, by one walk.
+
+    >>> x = Value(2.0, "x")
+    >>> [value.data for value in order_of([x * 3.0, x + 1.0])]
+    [2.0, 3.0, 6.0, 1.0, 3.0]
+    """
+    return topological_order(Value(0.0, tuple(roots)))[:-1]
+
+
 def sweep(
     root: Node,
     order: Sequence[Node],

@@ -5,8 +5,8 @@ from typing import overload
 
 from tinygrad_edu.engine.derivatives import jacobian
 from tinygrad_edu.engine.errors import expect_values
-from tinygrad_edu.engine.gradient import listed
-from tinygrad_edu.engine.value import Value, topological_order
+from tinygrad_edu.engine.gradient import listed, order_of
+from tinygrad_edu.engine.value import Value
 
 SOLVED = 1e-6
 """How far one more Newton step may move a solution, in proportion to its size."""
@@ -45,7 +45,7 @@ def implicit(residual: Value | Iterable[Value], unknown: Value | Iterable[Value]
     inverse = _inverse(jacobian(residuals, unknowns))
     fixed = {x: x._restore(x.data, 0.0, x.label, None, True, None, (), ()) for x in unknowns}
     known = dict(fixed)
-    for value in topological_order(Value(0.0, tuple(residuals)))[:-1]:
+    for value in order_of(residuals):
         if value not in known:
             args = tuple([known[arg] for arg in value.args])
             known[value] = Value._record(value.op, args) if args != value.args else value

@@ -6,10 +6,10 @@ from typing import Any
 
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine.errors import expect_values
-from tinygrad_edu.engine.gradient import listed
+from tinygrad_edu.engine.gradient import listed, order_of
 from tinygrad_edu.engine.lecture import Closure
 from tinygrad_edu.engine.op import TABLE, Op
-from tinygrad_edu.engine.value import Value, expect_current, topological_order
+from tinygrad_edu.engine.value import Value, expect_current
 
 FORMAT, VERSION = "tinygrad_edu graph", 1
 MOST_NODES = 1_000_000
@@ -36,7 +36,7 @@ def to_json(roots: Value | Iterable[Value]) -> str:
 
     several = listed(roots)
     expect_values("to_json(roots) takes", *several)
-    order = topological_order(Value(0.0, tuple(several)))[:-1]
+    order = order_of(several)
     expect_current(order)
     place = {value: i for i, value in enumerate(order)}
     lines = ",\n".join(json.dumps(_node(value, place), ensure_ascii=False) for value in order)
@@ -174,7 +174,7 @@ def to_networkx(roots: Value | Iterable[Value]) -> Any:
         raise ImportError(
             "to_networkx needs the package networkx: install it with pip install networkx"
         ) from None
-    order = topological_order(Value(0.0, tuple(listed(roots))))[:-1]
+    order = order_of(listed(roots))
     place = {value: i for i, value in enumerate(order)}
     graph = networkx.MultiDiGraph()
     for value, i in place.items():

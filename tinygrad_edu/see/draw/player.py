@@ -1,22 +1,12 @@
 """A page that plays a picture step by step: one HTML file that loads nothing and runs only its own script."""
 
-import base64
-import hashlib
 import html
 import json
 from collections.abc import Sequence
 
-PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
+from tinygrad_edu.see.page import sealed
+
+BODY = """\
 <figure data-seconds="{seconds:g}" data-last="{last}">
 {svg}
 </figure>
@@ -30,11 +20,7 @@ PAGE = """\
 <input data-control="scrub" type="range" min="0" max="{last}" value="0" aria-label="Step">
 </nav>
 <noscript><p>The last picture. Its steps need JavaScript.</p></noscript>
-<script type="application/json" id="captions">{captions}</script>
-<script type="module">{script}</script>
-</body>
-</html>
-"""
+<script type="application/json" id="captions">{captions}</script>"""
 
 STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
@@ -68,24 +54,10 @@ def page(svg: str, captions: Sequence[str], seconds: float, title: str) -> str:
     inner = re.findall(r"<style>(.*?)</style>\n?", bare, flags=re.DOTALL)
     style = STYLE + "".join(map(html.unescape, inner))
     data = json.dumps(list(captions), ensure_ascii=False).replace("<", "\\u003c")
-    policy = "; ".join(
-        [
-            "default-src 'none'",
-            f"style-src {_hash(style)}",
-            f"script-src {_hash(script)}",
-        ]
-    )
-    return PAGE.format(
-        policy=html.escape(policy),
-        title=html.escape(title),
-        style=style,
+    body = BODY.format(
         seconds=seconds,
         last=len(captions) - 1,
         svg=re.sub(r"<style>.*?</style>\n?", "", bare, flags=re.DOTALL),
         captions=data,
-        script=script,
     )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return sealed(body, script, style, title)

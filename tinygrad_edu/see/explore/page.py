@@ -1,30 +1,12 @@
 """A page around a drawing: one HTML file that loads nothing, and in which nothing runs but its own script."""
 
-import base64
-import hashlib
 import html
 import json
 import re
 from typing import Any
 
+from tinygrad_edu.see.page import sealed
 from tinygrad_edu.see.words import WORDS, say
-
-PAGE = """\
-<!DOCTYPE html>
-<html lang="{lang}">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-<script type="module">{script}</script>
-</body>
-</html>
-"""
 
 BODY = """\
 <main class="explore" lang="{lang}">
@@ -101,11 +83,7 @@ def body(graph: dict[str, Any], svg: str, derivation: str, title: str) -> str:
 
 def page(script: str, body: str, title: str, lang: str) -> str:
     """Return a page that loads nothing, and in which only this script runs."""
-    style = asset("page.css")
-    script += START
-    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
-    title = html.escape(title)
-    return PAGE.format(lang=lang, policy=policy, title=title, style=style, body=body, script=script)
+    return sealed(body, script + START, asset("page.css"), title, lang)
 
 
 def frame(page: str, title: str, height: int) -> str:
@@ -114,7 +92,3 @@ def frame(page: str, title: str, height: int) -> str:
         f'<iframe title="{html.escape(title)}" sandbox="allow-scripts" srcdoc="{html.escape(page)}" '
         f'style="width: 100%; height: {height}px; border: 0"></iframe>'
     )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
