@@ -15,7 +15,7 @@ PACKAGE = Path(tinygrad_edu.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # The rooms of the house, each above those before it. What stands at the door are the networks.
-ROOMS = ["_common", "engine", "program", "see", "the door", "commands"]
+ROOMS = ["_common", "engine", "program", "see", "the door", "course", "commands"]
 
 
 def dotted(module: Path) -> str:

@@ -37,6 +37,7 @@ from tinygrad_edu.see.exercise import Exercise, exercise
 from tinygrad_edu.see.explain import Explanation, Explanations, explain
 from tinygrad_edu.see.explore import Explorer, explore
 from tinygrad_edu.see.handout import Handout, handout
+from tinygrad_edu.see.words import language
 from tinygrad_edu.three_layer import worked_example
 
 # What `from tinygrad_edu import *` gives: it must not replace Python's own abs, max, pow, sum, ….
@@ -77,6 +78,7 @@ __all__ = [
     "implicit",
     "jacobian",
     "jvp",
+    "language",
     "rule",
     "softmax",
     "swish",

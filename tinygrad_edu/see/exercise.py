@@ -6,7 +6,6 @@ from math import isfinite, prod
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
 from tinygrad_edu._common.checks import is_number, whole
-from tinygrad_edu._common.names import look_up
 from tinygrad_edu.engine.errors import expect_values
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
 from tinygrad_edu.program import forms
@@ -26,7 +25,7 @@ from tinygrad_edu.see.mistakes import (
     update_mistakes,
 )
 from tinygrad_edu.see.network import NoNetworkError, read_network
-from tinygrad_edu.see.words import WORDS, say
+from tinygrad_edu.see.words import chosen, say
 
 if TYPE_CHECKING:
     import random
@@ -70,7 +69,7 @@ class Verdict(NamedTuple):
     given: float
     is_right: bool
     mistakes: list[str]
-    lang: str = "en"
+    lang: str | None = None
 
     def __str__(self) -> str:
         said = [say("sheet_right" if self.is_right else "sheet_wrong", self.lang, blank=self.blank)]
@@ -93,9 +92,10 @@ class Exercise:
         blanks: int | None = None,
         seed: int | None = None,
         learning_rate: float = LEARNING_RATE,
-        lang: str = "en",
+        lang: str | None = None,
     ) -> None:
         self._graph = graph
+        lang = chosen(lang)
         self._derivation = _Derivation(graph, wrt, learning_rate, lang)
         self._learning_rate = learning_rate
         self._lang = lang
@@ -105,9 +105,10 @@ class Exercise:
         most = len(order)
         if blanks is not None and whole("blanks", blanks, least=0) > most:
             raise ValueError(f"blanks={blanks}: this derivation has {most} numbers to leave out")
-        chosen = {*order[:blanks]}
+        left_out = {*order[:blanks]}
         self.blanks = {
-            i: self._blank(of, numbers[of]) for i, of in enumerate((of for of in numbers if of in chosen), 1)
+            i: self._blank(of, numbers[of])
+            for i, of in enumerate((of for of in numbers if of in left_out), 1)
         }
         if self.blanks:
             self._derivation.say_no_reasons()
@@ -472,7 +473,7 @@ def exercise(
     seed: int | None = None,
     detail: Detail | None = None,
     learning_rate: float = LEARNING_RATE,
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Exercise:
     """Make an exercise sheet of a derivative: the picture, and the derivation with blanks.
 
@@ -490,7 +491,7 @@ def exercise(
             sheet. If None, the numbers of the graph stay.
         detail: how fine, as for ``explain``: "named", "ops" or "neuron".
         learning_rate: of the update at the end.
-        lang: the language, "en" or "zh".
+        lang: the language, "en" or "zh"; that of ``language()`` if None.
 
     Raises:
         UnknownNameError: for another language.
@@ -510,7 +511,7 @@ def exercise(
     [(True, []), (False, ['swapped'])]
     """
     expect_values("exercise(root, wrt) takes", root, wrt)
-    look_up("language", lang, WORDS)
+    lang = chosen(lang)
     if not is_number(learning_rate):
         raise ValueError(f"learning_rate={learning_rate!r}: it must be a finite number")
     if detail == "layer":

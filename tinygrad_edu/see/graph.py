@@ -382,7 +382,7 @@ def _is_visible(value: Value, detail: Detail) -> bool:
     return bool(value.label) or not (value.args or value.is_constant)
 
 
-def independence(graph: Graph, value: Value, lang: str = "en") -> str:
+def independence(graph: Graph, value: Value, lang: str | None = None) -> str:
     """Return the sentence that the root does not depend on a Value, "" if it does."""
     known = set(topological_order(graph.root))
     if value in known:

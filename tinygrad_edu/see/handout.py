@@ -15,7 +15,7 @@ from tinygrad_edu.see.explain import explain
 from tinygrad_edu.see.explain.derivation import Equation, Section, mathml, to_latex, to_markdown, to_text
 from tinygrad_edu.see.graph import Detail, fold
 from tinygrad_edu.see.notation import derivative
-from tinygrad_edu.see.words import say
+from tinygrad_edu.see.words import chosen, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,11 +87,15 @@ class Handout:
     """
 
     def __init__(
-        self, title: str, drawing: Drawing, sections: Callable[[bool], list[Section]], lang: str = "en"
+        self,
+        title: str,
+        drawing: Drawing,
+        sections: Callable[[bool], list[Section]],
+        lang: str | None = None,
     ) -> None:
         self.title = title
         self.drawing = drawing
-        self.lang = lang
+        self.lang = chosen(lang)
         self._sections = sections
 
     def __str__(self) -> str:
@@ -266,7 +270,7 @@ def handout(
     *,
     detail: Detail | None = None,
     learning_rate: float | None = None,
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Handout:
     r"""Return picture and derivation together, to print or to hand out.
 
@@ -275,7 +279,7 @@ def handout(
         wrt: the Value with respect to which, or several, as for ``explain``. With one, most fit a page.
         detail: how fine, as for ``explain`` and ``draw``.
         learning_rate: also show the update w⁺ = w − learning_rate · ∂root/∂w.
-        lang: the language, "en" or "zh".
+        lang: the language, "en" or "zh"; that of ``language()`` if None.
 
     Raises:
         UnknownNameError: for another language.
@@ -287,6 +291,7 @@ def handout(
     >>> page.title, "<math" in page.html, page.tex.startswith(r"\documentclass")
     ('∂E_total/∂w5', True, True)
     """
+    lang = chosen(lang)
     explanation = explain(root, wrt, detail=detail, learning_rate=learning_rate, lang=lang)
     several = listed(wrt)
     names = fold(root, detail).names

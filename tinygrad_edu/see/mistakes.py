@@ -47,7 +47,7 @@ class Mistake(NamedTuple):
     key: str
     number: float
 
-    def sentence(self, lang: str = "en") -> str:
+    def sentence(self, lang: str | None = None) -> str:
         """Return what is wrong, in a language."""
         return say(f"mistake_{self.key}", lang)
 

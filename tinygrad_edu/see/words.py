@@ -184,6 +184,19 @@ EN = {
     "wrong_swapped": "If one factor of a product stands in place of the other, as the weight in place of the input: {numbers}.",
     "wrong_sum": "If a sum stands where a product belongs, or a product where the sum over paths belongs: {numbers}.",
     "wrong_rate": "If the learning rate is forgotten in an update, or the step is added: {numbers}.",
+    # --- the course ---
+    "answer": "Answer",
+    "check_open": "not answered yet.",
+    "check_right": "right.",
+    "check_not_yet": "not right yet. {look}",
+    "check_kind": "the answer is {asked}, and this is {given}.",
+    "check_stopped": "your code stopped with {error}",
+    "kind_number": "a number",
+    "kind_text": "a text in quotes",
+    "kind_list": "a list of {count}",
+    "kind_function": "a function or a class",
+    "kind_none": "None (is there a return missing?)",
+    "kind_other": "of type {type}",
 }
 
 ZH = {
@@ -352,6 +365,19 @@ ZH = {
     "wrong_swapped": "若把乘积的两个因子弄反，例如把权重当成输入：{numbers}。",
     "wrong_sum": "若该乘的地方用了加，或把路径相乘：{numbers}。",
     "wrong_rate": "若更新时漏了学习率，或用了加：{numbers}。",
+    # --- the course ---
+    "answer": "答案",
+    "check_open": "还没有作答。",
+    "check_right": "正确。",
+    "check_not_yet": "还不对。{look}",
+    "check_kind": "这里的答案应是{asked}，而现在是{given}。",
+    "check_stopped": "你的代码因错误而停止：{error}",
+    "kind_number": "一个数",
+    "kind_text": "引号中的文字",
+    "kind_list": "含 {count} 项的列表",
+    "kind_function": "一个函数或类",
+    "kind_none": " None（是不是漏了 return？）",
+    "kind_other": " {type} 类型",
 }
 
 LESSONS_EN = {
@@ -393,15 +419,49 @@ LESSONS_ZH = {
 WORDS = {"en": EN | LESSONS_EN, "zh": ZH | LESSONS_ZH}
 
 
-def say(key: str, lang: str = "en", **fields: Any) -> str:
+_default = "en"
+
+
+def language(name: str | None = None) -> str:
+    """Set the language of explanations, pictures, pages, exercises and hints, and return it.
+
+    Args:
+        name: "en" or "zh"; None only asks.
+
+    Raises:
+        UnknownNameError: for another language.
+
+    >>> language()
+    'en'
+    >>> language("zh"), say("right", right=2), language("en")
+    ('zh', '正确：2。', 'en')
+    """
+    global _default
+    if name is not None:
+        _default = chosen(name)
+    return _default
+
+
+def chosen(lang: str | None) -> str:
+    """Return a language of the table: the one named, or that of ``language()`` if it is None.
+
+    Raises:
+        UnknownNameError: for another language.
+    """
+    lang = _default if lang is None else lang
+    look_up("language", lang, WORDS)
+    return lang
+
+
+def say(key: str, lang: str | None = None, **fields: Any) -> str:
     """Return a sentence in a language, with names and numbers in their places.
 
     Args:
         key: which sentence.
-        lang: "en" or "zh".
+        lang: "en" or "zh"; that of ``language()`` if None.
         fields: what stands in the places.
 
     Raises:
         UnknownNameError: for another language.
     """
-    return look_up("language", lang, WORDS)[key].format(**fields)
+    return WORDS[chosen(lang)][key].format(**fields)

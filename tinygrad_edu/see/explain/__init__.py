@@ -6,7 +6,6 @@ from math import isfinite
 from typing import Any, overload
 
 from tinygrad_edu._common.checks import is_number
-from tinygrad_edu._common.names import look_up
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine import limits
 from tinygrad_edu.engine.errors import expect_values
@@ -19,7 +18,7 @@ from tinygrad_edu.see.explain.reasons import reasons
 from tinygrad_edu.see.graph import Detail, Edge, Graph, Node, fold, independence, multiplied
 from tinygrad_edu.see.layers import LayerGraph
 from tinygrad_edu.see.notation import as_sum
-from tinygrad_edu.see.words import WORDS, say
+from tinygrad_edu.see.words import chosen, say
 
 MOST_PATHS = 8  # more are not written out one by one; the three largest are
 MOST_EQUATIONS = 60  # in one section
@@ -44,13 +43,13 @@ class Explanation(Derivation):
     """
 
     def __init__(
-        self, graph: Graph, wrt: Value, learning_rate: float | None = None, lang: str = "en"
+        self, graph: Graph, wrt: Value, learning_rate: float | None = None, lang: str | None = None
     ) -> None:
         self.root: Value = graph.root
         self.wrt = wrt
         self._graph = graph
         self._learning_rate = learning_rate
-        self._lang = lang
+        self._lang = chosen(lang)
         self._independence = independence(graph, wrt, lang)
         self.value, self.path_count = 0.0, 0
         self.paths: list[list[Edge]] = []
@@ -288,7 +287,7 @@ def explain(
     *,
     detail: Detail | None = None,
     learning_rate: float | None = None,
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Explanation: ...
 @overload
 def explain(
@@ -297,7 +296,7 @@ def explain(
     *,
     detail: Detail | None = None,
     learning_rate: float | None = None,
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Explanations: ...
 def explain(
     root: Value,
@@ -305,7 +304,7 @@ def explain(
     *,
     detail: Detail | None = None,
     learning_rate: float | None = None,
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Explanation | Explanations:
     """Explain the derivative of ``root`` with respect to ``wrt``: the chain rule, written out.
 
@@ -318,7 +317,7 @@ def explain(
             "neuron" from neuron to neuron, "layer" from layer to layer. If None, "named" where Values
             between the leaves and the root have labels, else "ops".
         learning_rate: also show the update w⁺ = w − learning_rate · ∂root/∂w.
-        lang: the language of the words, "en" or "zh".
+        lang: the language of the words, "en" or "zh"; that of ``language()`` if None.
 
     Raises:
         UnknownNameError: for another language.
@@ -346,7 +345,7 @@ def explain(
     What makes this gradient small or large: × 0.42 from the tanh at out (never
     above 1); × 2 from x.
     """
-    look_up("language", lang, WORDS)
+    lang = chosen(lang)
     several = listed(wrt)
     expect_values("explain(root, wrt) takes", root, *several)
     if learning_rate is not None and not is_number(learning_rate):

@@ -32,7 +32,7 @@ def budget(graph: Graph, wrt: Value) -> list[tuple[Edge | None, float]]:
     return factors
 
 
-def budget_sentence(graph: Graph, wrt: Value, lang: str = "en") -> str:
+def budget_sentence(graph: Graph, wrt: Value, lang: str | None = None) -> str:
     """Return the factor budget in words, "" if there is only one factor.
 
     >>> from tinygrad_edu import worked_example
@@ -53,7 +53,7 @@ def budget_sentence(graph: Graph, wrt: Value, lang: str = "en") -> str:
     return say("budget_all", lang, factors=say("budget_and", lang).join(items)) if len(items) > 1 else ""
 
 
-def _factor(graph: Graph, edge: Edge | None, factor: float, lang: str) -> str:
+def _factor(graph: Graph, edge: Edge | None, factor: float, lang: str | None) -> str:
     times = f"× {factor:.3g}".replace("-", "−")
     if edge is None:
         key = "budget_turn" if factor < 0 else "budget_cancel" if factor < 1 else "budget_add"

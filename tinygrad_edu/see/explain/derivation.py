@@ -41,7 +41,7 @@ class Writer:
         lang: the language of the words.
     """
 
-    def __init__(self, names: Mapping[Node, str], latex: bool = False, lang: str = "en") -> None:
+    def __init__(self, names: Mapping[Node, str], latex: bool = False, lang: str | None = None) -> None:
         self.names = names
         self.latex = latex
         self.lang = lang

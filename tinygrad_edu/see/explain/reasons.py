@@ -16,7 +16,7 @@ SMALL = 0.05  # a fifth of the steepest slope of a sigmoid, a twentieth of that 
 SATURATING = (rules.sigmoid, rules.tanh)
 
 
-def reasons(graph: Graph, wrt: Value, edges: Iterable[Edge], lang: str = "en") -> list[str]:
+def reasons(graph: Graph, wrt: Value, edges: Iterable[Edge], lang: str | None = None) -> list[str]:
     """Return what makes a derivative zero or small: saturation, zeros, cancelling.
 
     A place that lets little through is reported only if every path runs through it. If no single place is
@@ -52,7 +52,7 @@ def reasons(graph: Graph, wrt: Value, edges: Iterable[Edge], lang: str = "en") -
     return list(dict.fromkeys(sentences))
 
 
-def _flat_places(edge: Edge, graph: Graph, lang: str) -> list[str]:
+def _flat_places(edge: Edge, graph: Graph, lang: str | None) -> list[str]:
     """Return a sentence for every activation that lets little through, or else for a slope of 0."""
     on_path = reached(edge.between, attrgetter("args"), {edge.source})
     values = [value for value in edge.between if value in on_path]
@@ -71,7 +71,7 @@ def _because(edge: Edge, graph: Graph) -> str:
     return "" if formula == "0" else f" = {formula}"
 
 
-def _flat(value: Value, graph: Graph, lang: str) -> str:
+def _flat(value: Value, graph: Graph, lang: str | None) -> str:
     """Return the sentence for an activation that lets little or nothing through, else ""."""
     if value.op is None or len(value.args) != 1:
         return ""

@@ -17,7 +17,7 @@ from tinygrad_edu.see.explore.figure import draw_graph, draw_network
 from tinygrad_edu.see.explore.lessons import lessons
 from tinygrad_edu.see.graph import Detail, Graph, fold
 from tinygrad_edu.see.network import Network, NoNetworkError, read_network
-from tinygrad_edu.see.words import WORDS, say
+from tinygrad_edu.see.words import chosen, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +126,7 @@ def explore(
     inputs: Iterable[Value] | None = None,
     *,
     samples: Iterable[Mapping[str, float]] = (),
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Explorer:
     """Make a page of a graph on which a reader changes numbers, steps, descends, and is asked.
 
@@ -141,7 +141,8 @@ def explore(
         inputs: the leaves whose numbers can be changed; all that are visible if None.
         samples: a data set, each sample as numbers for leaves by their labels. Descent then takes the
             average over all samples; of two inputs and one target, the page shows the plane.
-        lang: the language that the page begins with, "en" or "zh"; the page can switch.
+        lang: the language that the page begins with, "en" or "zh"; that of ``language()`` if None. The
+            page can switch.
 
     Raises:
         StaleError: if a number was assigned after a Value was computed from it.
@@ -154,7 +155,7 @@ def explore(
     >>> "Content-Security-Policy" in explorer.html
     True
     """
-    look_up("language", lang, WORDS)
+    lang = chosen(lang)
     order = topological_order(root)
     if len(order) > MOST_VALUES:
         raise ValueError(
