@@ -59,6 +59,7 @@ EXPRESSIONS: dict[str, Callable[..., Any]] = {
     "floor": sympy.floor,
     "ceil": sympy.ceiling,
     "round": lambda x: sympy.floor(x + Rational(1, 2)),
+    "stop_gradient": lambda x: x,
     "pow": lambda x, y: x**y,
     "power": lambda x, n: x**n,
     "sqrt": sqrt,
@@ -107,7 +108,7 @@ EXPRESSIONS: dict[str, Callable[..., Any]] = {
     "normal_cdf": _normal_cdf,
 }
 
-FLAT = {"greater", "step", "sign", "floor", "ceil", "round"}
+FLAT = {"greater", "step", "sign", "floor", "ceil", "round", "stop_gradient"}
 """The operations of slope 0 everywhere."""
 
 KINKED = {

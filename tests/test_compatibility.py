@@ -2,13 +2,18 @@
 
 import math
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tinygrad_edu import Value
+import tinygrad_edu.optim
+from tinygrad_edu import Value, explain, gradient
+from tinygrad_edu._common.names import HINTS
 
 try:
     from micrograd.engine import Value as MicrogradValue
@@ -327,3 +332,168 @@ def test_a_language_model_in_microgpts_style() -> None:
             p.data -= 0.05 * m_hat / (v_hat**0.5 + 1e-8)
             p.grad = 0
     assert loss().data < 0.7 * first.data
+
+
+# --- What programs do with a Value besides ---
+
+
+def test_attributes_of_ones_own() -> None:
+    p = Value(1.0, "p")
+    p.m = 0.0  # as in an AdamW of one's own
+    p._vis_color = "red"
+    assert vars(p) == {"m": 0.0, "_vis_color": "red"}
+    y = p * 2.0
+    assert vars(y) == {}
+
+
+def test_an_operation_by_closure_is_drawn_and_explained_with_its_slopes() -> None:
+    x = Value(3.0, "x")
+    out = Value(x.data**2, (x,), "sq", "out")
+
+    def _backward() -> None:
+        x.grad += 2 * x.data * out.grad
+
+    out._backward = _backward
+    assert out.slopes == (6.0,)
+    assert "= 6" in str(explain(out, x))
+    assert "6" in tinygrad_edu.draw(out, x).source
+
+
+def test_a_class_derived_from_value() -> None:
+    class Weight(Value):
+        def __init__(self, data: float, frozen: bool = False) -> None:
+            super().__init__(data)
+            self.frozen = frozen
+
+        def shout(self) -> str:
+            return f"{self.data}!"
+
+    w = Weight(3.0, frozen=True)
+    y = w * 2.0
+    y.backward()
+    assert (type(y), y.data, w.grad, w.frozen, w.shout()) == (Value, 6.0, 2.0, True, "3.0!")
+
+
+def vector() -> Any:
+    return np.array([Value(1.0), Value(2.0), Value(4.0)], dtype=object)
+
+
+@pytest.mark.parametrize(
+    ("of", "numbers"),
+    [
+        (lambda v: v / v.sum(), [1 / 7, 2 / 7, 4 / 7]),
+        (lambda v: v - v.max(), [-3.0, -2.0, 0.0]),
+        (lambda v: v * Value(2), [2.0, 4.0, 8.0]),
+        (lambda v: Value(2) * v, [2.0, 4.0, 8.0]),
+        (lambda v: np.array([1.0, 2.0]) * Value(2), [2.0, 4.0]),
+        (lambda v: Value(2) ** np.array([1.0, 2.0]), [2.0, 4.0]),
+        (np.exp, [math.exp(x) for x in (1, 2, 4)]),
+        (np.tanh, [math.tanh(x) for x in (1, 2, 4)]),
+        (np.square, [1.0, 4.0, 16.0]),
+        (np.arctan, [math.atan(x) for x in (1, 2, 4)]),
+        (np.arcsinh, [math.asinh(x) for x in (1, 2, 4)]),
+        (lambda v: np.arctan2(v, v), [math.pi / 4] * 3),
+        (np.fabs, [1.0, 2.0, 4.0]),
+        (np.rint, [1.0, 2.0, 4.0]),
+        (
+            lambda v: [np.exp(v[1]), np.arccos(v[0] / 4), v @ v, np.mean(v)],
+            [math.exp(2), math.acos(0.25), 21.0, 7 / 3],
+        ),
+        (lambda v: [np.std(v), np.var(v), np.linalg.norm(v)], [14**0.5 / 3, 14 / 9, 21**0.5]),
+    ],
+)
+def test_arrays_of_values(of: Callable[[Any], Any], numbers: list[float]) -> None:
+    found = list(of(vector()))
+    assert all(isinstance(value, Value) for value in found)
+    assert [value.data for value in found] == pytest.approx(numbers, rel=1e-14)
+
+
+def test_a_gradient_flows_through_numpys_functions() -> None:
+    x = Value(0.5, "x")
+    assert gradient(np.arctan(x), x).data == pytest.approx(1 / 1.25, rel=1e-15)
+
+
+def test_a_series_of_pandas() -> None:
+    pandas = pytest.importorskip("pandas")
+    w = Value(2.0)
+    assert [value.data for value in pandas.Series([1.0, 2.0]) * w] == [2.0, 4.0]
+    assert [value.data for value in w * pandas.Series([1.0, 2.0])] == [2.0, 4.0]
+
+
+def test_scalars_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    assert Value(torch.tensor(2.5)).data == 2.5
+    assert (Value(2.0) * torch.tensor(2.5)).data == 5.0
+
+
+def test_a_value_as_text_and_as_a_number() -> None:
+    v = Value(1.23456)
+    assert (f"{v:.4f}", f"{v.data:.3f}", v.item(), type(v.item())) == ("1.2346", "1.235", 1.23456, float)
+
+
+def test_detach_is_stop_gradient() -> None:
+    x = Value(3.0, "x")
+    y = x.detach() * x
+    y.backward()
+    assert (y.data, x.grad, y.args[0].op) == (9.0, 3.0, tinygrad_edu.stop_gradient)
+
+
+def attempted(use: Callable[[], Any]) -> str:
+    with pytest.raises((AttributeError, TypeError)) as error:
+        use()
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("use", "says"),
+    [
+        (lambda v: v.ln, "'ln': write v.log()"),
+        (lambda v: v.square(), "'square': write v ** 2"),
+        (lambda v: v.mean(), "write tinygrad_edu.mean(values)"),
+        (lambda v: v.clamp(0, 1), "write v.clip(low, high)"),
+        (lambda v: v.numpy(), "write v.data"),
+        (lambda v: v.requires_grad_(), "every Value has a gradient"),
+        (lambda v: Value(1.0, requires_grad=True), "every Value has a gradient"),
+        (lambda v: Value(1.0, _children=(v,)), "write children="),
+        (lambda v: Value(1.0, lable="x"), "'lable': did you mean label"),
+        (lambda v: v.backward(retain_graph=True), "write root.backward() again"),
+        (lambda v: v.backward(create_graph=True), "write gradient(root, wrt)"),
+        (lambda v: v.backward(2.0), "write (factor * root).backward()"),
+        (lambda v: tinygrad_edu.no_grad(), "nothing has to be switched off"),
+        (lambda v: tinygrad_edu.optim.SGD([v], lr=0.1), "did you mean learning_rate?"),
+        (lambda v: tinygrad_edu.optim.Adam([v], 0.1, eps=1e-8), "did you mean epsilon?"),
+        (lambda v: "%.3f" % v, "v.data for the number"),  # noqa: UP031  # as many write
+    ],
+)
+def test_what_other_libraries_have_is_answered_in_one_sentence(
+    use: Callable[[Value], Any], says: str
+) -> None:
+    v = Value(2.0, "v")
+    message = attempted(lambda: use(v))
+    assert says in message
+    assert "\n" not in message
+    assert v.grad == 0.0
+
+
+def test_names_of_other_libraries_are_no_attributes() -> None:
+    """They are not listed, and a user may have attributes and operations of that name."""
+    names = [name for kind, name in HINTS if kind == "attribute of Value"]
+    v = Value(1.0)
+    assert len(names) > 20
+    for name in names:
+        assert not hasattr(v, name)
+        assert not hasattr(Value, name)
+        assert name not in dir(v)
+        setattr(v, name, 1)
+        assert getattr(v, name) == 1
+    assert {"data", "tanh", "backward"} <= {*dir(v)}
+
+
+def test_an_operation_of_ones_own_may_have_a_name_of_another_library() -> None:
+    program = """
+from tinygrad_edu import Value, rule
+square = rule("square", lambda x: x * x, lambda z, x: (2 * x,))
+print(Value(3.0).square().data)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "9.0"

@@ -12,11 +12,18 @@ from tinygrad_edu import (
     StaleError,
     TooLargeError,
     Value,
+    check_gradient,
     derivative,
+    explain,
+    from_json,
+    function,
+    gradient,
     hessian,
     hessian_vector_product,
     jacobian,
     jvp,
+    stop_gradient,
+    to_json,
     vjp,
 )
 from tinygrad_edu.three_layer import worked_example
@@ -158,3 +165,58 @@ def test_stale_data_and_wrong_lengths_are_errors():
     x.data = 3.0
     with pytest.raises(StaleError, match=r"call forward\(\)"):
         jvp([y], [x], [1.0])
+
+
+def stopped(x):
+    """d/dx of x³ with one x² held fixed is x², d/dx of x + x held fixed is 1."""
+    return stop_gradient(x * x) * x + x + stop_gradient(x.exp().log())
+
+
+def test_stop_gradient_is_a_fixed_number_to_every_derivative():
+    x = Value(3.0, "x")
+    y = stopped(x)
+    y.backward()
+    assert y.data == pytest.approx(33.0)
+    assert x.grad == 10.0
+    assert gradient(y, x).data == jvp([y], [x], [1.0])[0] == vjp([y], [x], [1.0])[0] == 10.0
+    assert derivative(y, x, 2).data == hessian(y, [x])[0][0] == 0.0
+    assert gradient(gradient(stop_gradient(x) * x**2, x), x).data == 6.0
+
+
+def test_stop_gradient_is_computed_anew_when_a_graph_is_replayed():
+    x = Value(3.0, "x")
+    y = stopped(x)
+    f = function([x], y)
+    x.data = 2.0
+    y.forward()
+    y.backward()
+    assert (y.data, x.grad) == (pytest.approx(12.0), 5.0)
+    assert (f(2.0), f.gradient(2.0)) == (pytest.approx(12.0), [5.0])
+    assert from_json(to_json(y)).data == y.data
+
+
+def test_nothing_is_multiplied_behind_stop_gradient():
+    """The slope of sqrt at 0 is infinite, and 0 · ∞ is not asked."""
+    x = Value(0.0, "x")
+    y = stop_gradient(x.sqrt()) + x
+    y.backward()
+    assert x.grad == gradient(y, x).data == jvp([y], [x], [1.0])[0] == 1.0
+
+
+def test_stop_gradient_is_explained_and_checked():
+    x = Value(3.0, "x")
+    assert "stop_gradient lets no gradient through" in " ".join(str(explain(stopped(x), x)).split())
+    assert "stop_gradient" in str(explain(stopped(x), x, lang="zh"))
+    of_function = [check_gradient(stopped, 3.0, order=order) for order in (1, 2)]
+    for check in (check_gradient(stopped(x)), *of_function):
+        assert check
+        assert not check.undecided
+    wrong = check_gradient(lambda x: stop_gradient(x) * Value(x.data) + 0.0 * x, 2.0)  # which depends on x
+    assert wrong.wrong
+
+
+def test_stop_gradient_of_numbers_that_are_not_finite():
+    inf, nan = Value(float("inf")), Value(float("nan"))
+    assert stop_gradient(inf).data == inf.data
+    assert str(stop_gradient(nan).data) == "nan"
+    assert str(stop_gradient(-0.0)) == "-0.0"

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from tinygrad_edu._common.checks import is_number, whole
-from tinygrad_edu._common.names import UnknownNameError
+from tinygrad_edu._common.names import refuse_options
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine.errors import DomainError
 from tinygrad_edu.engine.value import Value
@@ -57,9 +57,8 @@ class Optimizer:
         schedule: Schedule | None = None,
         **unknown: Any,
     ) -> None:
-        for name in unknown:
-            known = ("learning_rate", *self.options, "weight_decay", "schedule")
-            raise TypeError(str(UnknownNameError(f"option of {type(self).__name__}", name, known)))
+        known = ("learning_rate", *self.options, "weight_decay", "schedule")
+        refuse_options(type(self).__name__, unknown, known)
         self.parameters = list(parameters) if isinstance(parameters, Iterable) else [parameters]
         if not all(isinstance(parameter, Value) for parameter in self.parameters):
             raise TypeError("an optimiser changes a list of Values: give it model.parameters()")

@@ -18,7 +18,8 @@ SYNONYMS = {
 
 _RECORDING = "nothing has to be switched off: p.data -= … records nothing, and v.data is the number alone"
 _NUMBERS = "write Value(2.0) for a number, and a list of Values for a vector"
-_ALONE = "write Value(v.data), which has the number of v and none of its graph"
+_ALWAYS = "every Value has a gradient; a plain number has none, nor has what is behind v.detach()"
+_FACTOR = "a backward pass starts with 1; write (factor * root).backward(), or vjp([root], inputs, [factor])"
 _NETWORKS = "write from tinygrad_edu.nn import"
 _OPTIMISERS = "write from tinygrad_edu.optim import"
 
@@ -32,8 +33,8 @@ HINTS = {
     ("function", "tensor"): _NUMBERS,
     ("function", "Variable"): _NUMBERS,
     ("function", "array"): _NUMBERS,
-    ("function", "detach"): _ALONE,
-    ("function", "stop_gradient"): _ALONE,
+    ("function", "autograd"): "write root.backward(), or gradient(root, wrt), which gives Values",
+    ("function", "detach"): "write stop_gradient(v), or v.detach()",
     ("function", "Neuron"): f"{_NETWORKS} Neuron",
     ("function", "Layer"): f"{_NETWORKS} Layer",
     ("function", "MLP"): f"{_NETWORKS} MLP",
@@ -42,13 +43,44 @@ HINTS = {
     ("function", "Adam"): f"{_OPTIMISERS} Adam",
     ("function", "AdamW"): f"{_OPTIMISERS} AdamW",
     ("function", "RMSProp"): f"{_OPTIMISERS} RMSProp",
+    ("function", "clip_gradients"): f"{_OPTIMISERS} clip_gradients",
     ("function", "fit"): "write from tinygrad_edu.train import fit",
     ("function", "backward"): "write root.backward()",
     ("function", "zero_grad"): "write model.zero_grad(), or optimizer.zero_grad()",
     ("function", "manual_seed"): "networks and data sets take seed=",
     ("function", "jit"): "write function(inputs, outputs), which runs a recorded graph again",
     ("function", "compile"): "write function(inputs, outputs), which runs a recorded graph again",
-}
+    **{("attribute of Value", name): f"write v.{ours}" for name, ours in {
+        "ln": "log()", "logistic": "sigmoid()", "clamp": "clip(low, high)",
+        "swish": "silu()", "ReLU": "relu()", "heaviside": "step()", "sgn": "sign()",
+        "value": "data", "val": "data", "numpy": "data", "tolist": "data", "cpu": "data, a float",
+        "gradient": "grad", "name": "label", "children": "args", "parents": "args", "prev": "args",
+        "inputs": "args", "grad_fn": "op, v.args and v.slopes", "is_leaf": "op is None",
+    }.items()},
+    **{("attribute of Value", name): f"write tinygrad_edu.{name}(values), of a list of Values" for name in (
+        "sum", "mean", "max", "min", "prod", "dot", "norm", "softmax", "logsumexp",
+    )},
+    **{("attribute of Value", name): "a Value is one number, and its data a float" for name in (
+        "shape", "size", "dtype", "T",
+    )},
+    ("attribute of Value", "square"): "write v ** 2",
+    ("attribute of Value", "clone"): "write 1.0 * v, through which the gradient flows, or copy.deepcopy(v)",
+    ("attribute of Value", "copy"): "write 1.0 * v, through which the gradient flows, or copy.deepcopy(v)",
+    ("attribute of Value", "requires_grad"): _ALWAYS,
+    ("attribute of Value", "requires_grad_"): _ALWAYS,
+    ("attribute of Value", "retain_grad"): "inner Values keep their grad too",
+    ("option of Value", "requires_grad"): _ALWAYS,
+    ("option of Value", "dtype"): "a Value holds a float",
+    ("option of Value", "name"): "write label=",
+    ("option of Value", "grad"): "grad is 0.0 at first; assign to v.grad",
+    ("option of Value", "_children"): "write children=",
+    ("option of Value", "_op"): "write op=",
+    ("option of backward", "retain_graph"): "a graph lives as long as its root: write root.backward() again",
+    ("option of backward", "create_graph"): "write gradient(root, wrt), which gives Values",
+    ("option of backward", "gradient"): _FACTOR,
+    ("option of backward", "grad"): _FACTOR,
+    ("option of backward", "inputs"): "write gradient(root, inputs), which leaves every grad as it is",
+}  # fmt: skip
 """What to write instead of a name that other libraries have and this one has not, by kind and name."""
 
 
@@ -91,6 +123,19 @@ class UnknownNameError(KeyError):
             return f"there is no {self.kind} {self.name[:40]!r}: there are none at all"
         listed = " or ".join(filter(None, [", ".join(near[:-1]), near[-1]]))
         return f"there is no {self.kind} {self.name[:40]!r}: did you mean {listed}?"
+
+
+def refuse_options(of: str, options: Iterable[str], known: Iterable[str]) -> None:
+    """Raise a TypeError if one of the options is not known; it says what to write instead.
+
+    >>> refuse_options("Value", ["name"], ["data", "label"])
+    Traceback (most recent call last):
+    TypeError: there is no option of Value 'name': write label=
+    """
+    known = [*known]
+    for name in options:
+        if name not in known:
+            raise TypeError(str(UnknownNameError(f"option of {of}", name, known)))
 
 
 def look_up(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:

@@ -83,7 +83,7 @@ static PyTypeObject *operation_type, *value_type;
 static PyObject *ops[RULE_COUNT];     /* the operations of the table that have a rule in C */
 static PyObject *written[RULE_COUNT]; /* and the Python rules that these were printed from */
 static PyObject *op_type, *python_call, *python_order;
-static PyObject *as_float, *as_text, *expect_values, *stale_error, *careful_adjoints, *closure_type;
+static PyObject *as_float, *as_text, *expect_values, *stale_error, *careful_adjoints, *closure_type, *refuse_options;
 static uint64_t tick, last_assignment;
 
 /* --- Values are made and freed --- */
@@ -943,9 +943,24 @@ static PyObject *careful_backward(PyObject *root)
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
-static PyObject *value_backward(PyObject *self, PyObject *unused)
+/* Raise Python's error for options that are not known: what to write instead. */
+static bool refused(const char *of, PyObject *options, PyObject *known)
 {
-    (void)unused;
+    PyObject *error = PyObject_CallFunction(refuse_options, "sOO", of, options, known);
+    Py_XDECREF(error);
+    return error == NULL;
+}
+
+static PyObject *value_backward(PyObject *self, PyObject *factor, PyObject *unknown)
+{
+    if (PyTuple_Size(factor) > 0 || (unknown != NULL && PyDict_Size(unknown) > 0)) {
+        PyObject *given = unknown ? Py_NewRef(unknown) : Py_BuildValue("(s)", "gradient"), *none = PyTuple_New(0);
+        if (given != NULL && none != NULL)
+            refused("backward", given, none);
+        Py_XDECREF(given);
+        Py_XDECREF(none);
+        return NULL;
+    }
     Value *root = (Value *)self;
     if (COUNT(root) == 0) {
         root->grad += 1.0;
@@ -1254,6 +1269,11 @@ static bool parsed(Given *given, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"data", "children", "op", "label", NULL};
     memset(given, 0, sizeof *given);
+    PyObject *known = keywords ? Py_BuildValue("[ssss]", names[0], names[1], names[2], names[3]) : NULL;
+    bool unknown = keywords && (known == NULL || refused("Value", keywords, known));
+    Py_XDECREF(known);
+    if (unknown)
+        return false;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|OOO:Value", names, &given->data, &given->children, &given->op,
                                      &given->label))
         return false;
@@ -1367,7 +1387,7 @@ static PyObject *value_become(PyObject *self, PyObject *given)
      "Return " #name " of this Value: the operation " #name " of the table."},
 
 static PyMethodDef methods[] = {
-    {"backward", value_backward, METH_NOARGS, "backward($self)\n--\n\n" DOC_backward},
+    {"backward", FAST(value_backward), METH_VARARGS | METH_KEYWORDS, "backward($self, *factor, **unknown)\n--\n\n" DOC_backward},
     {"forward", value_forward, METH_NOARGS, "forward($self)\n--\n\n" DOC_forward},
     {"zero_grad", value_zero_grad, METH_NOARGS, "zero_grad($self)\n--\n\n" DOC_zero_grad},
     {"_record", FAST(value_record), METH_FASTCALL | METH_STATIC, NULL},
@@ -1392,7 +1412,7 @@ static int value_traverse(PyObject *self, visitproc visitor, void *arg)
 }
 
 static PyType_Slot value_slots[] = {
-    {Py_tp_doc, "Value(data, children=(), op='', label='')\n--\n\n" DOC_Value},
+    {Py_tp_doc, "Value(data, children=(), op='', label='', **unknown)\n--\n\n" DOC_Value},
     {Py_tp_new, value_new},
     {Py_tp_init, value_init},
     {Py_tp_dealloc, value_dealloc},
@@ -1432,7 +1452,7 @@ static PyType_Spec operation_spec = {
     .slots = operation_slots,
 };
 
-/* Import one name of a module of the engine. */
+/* Import one name of a module. */
 static PyObject *imported(const char *module, const char *name)
 {
     PyObject *found = PyImport_ImportModule(module), *object = found ? PyObject_GetAttrString(found, name) : NULL;
@@ -1451,6 +1471,7 @@ static PyObject *create(PyObject *self, PyObject *order)
     expect_values = imported("tinygrad_edu.engine.errors", "expect_values");
     stale_error = imported("tinygrad_edu.engine.errors", "stale_error");
     careful_adjoints = imported("tinygrad_edu.engine.limits", "adjoints");
+    refuse_options = imported("tinygrad_edu._common.names", "refuse_options");
     closure_type = imported("tinygrad_edu.engine.lecture", "Closure");
     python_order = Py_NewRef(order);
     if (PyErr_Occurred())

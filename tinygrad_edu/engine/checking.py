@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, SupportsFloat
 
 from tinygrad_edu._common.text import one_line
+from tinygrad_edu.engine import rules
 from tinygrad_edu.engine.derivatives import jacobian
 from tinygrad_edu.engine.errors import as_float, expect_values
-from tinygrad_edu.engine.gradient import gradient, listed
+from tinygrad_edu.engine.gradient import gradient, listed, replayed
 from tinygrad_edu.engine.value import Value, topological_order
 
 CLOSE = 1e-6
@@ -109,6 +110,8 @@ def check_gradient(
     Returns:
         A ``Check``: false if a derivative is wrong. ``print`` it.
 
+    What ``stop_gradient`` gives keeps its number while arguments move, as its meaning is.
+
     Raises:
         ValueError: for another ``order``, or if there is nothing to check.
         DomainError: if the derivatives do not exist there.
@@ -162,12 +165,8 @@ def _builder(what: Any, at: Sequence[Any], wrt: list[Value]) -> tuple[Builder, l
 
         def rebuilt(numbers: Sequence[float]) -> tuple[Value, list[Value]]:
             new = {leaf: Value(number) for leaf, number in zip(leaves, numbers, strict=True)}
-            known = dict(new)
-            for value in order:
-                if value not in known:
-                    args = tuple([known[arg] for arg in value.args])
-                    known[value] = Value._record(value.op, args) if value.op else value
-            return known[what], [*new.values()]
+            stopped = {value: value for value in order if value.op is rules.stop_gradient}
+            return replayed(order, new | stopped)[what], [*new.values()]
 
         return rebuilt, leaves
     if not callable(what):
@@ -175,12 +174,18 @@ def _builder(what: Any, at: Sequence[Any], wrt: list[Value]) -> tuple[Builder, l
     code = getattr(what, "__code__", None)
     names = code.co_varnames[: code.co_argcount] if code else ()
     known_names = [*names[: len(at)], *[""] * (len(at) - len(names))]
+    stopped: list[Value] = []  # what stop_gradient gives at the point where derivatives are checked
 
     def called(numbers: Sequence[float]) -> tuple[Value, list[Value]]:
         inputs = [Value(number) for number in numbers]
         root = what(*inputs)
         expect_values("the function that is checked returns", root)
-        return root, inputs
+        order = topological_order(root)
+        there = [value for value in order if value.op is rules.stop_gradient]
+        if not there:
+            return root, inputs
+        stopped[:] = stopped or there
+        return replayed(order, dict(zip(there, stopped, strict=False)))[root], inputs
 
     return called, [Value(as_float(number), label) for number, label in zip(at, known_names, strict=True)]
 

@@ -4,8 +4,9 @@ import operator
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from tinygrad_edu._common.names import HINTS, UnknownNameError
 from tinygrad_edu.engine.errors import as_float
-from tinygrad_edu.engine.op import Op
+from tinygrad_edu.engine.op import TABLE, Op
 
 comparisons: "list[tuple[str, Any, Any, bool]] | None" = None
 """The comparisons of Values made while ``function`` records a callable: sign, both sides, answer."""
@@ -87,6 +88,23 @@ class Common:
     __rfloordiv__ = __floordiv__
     __rmod__ = __divmod__ = __rdivmod__ = __mod__
 
+    # --- What PyTorch and NumPy call ---
+
+    def item(self) -> float:
+        """Return the number alone, as ``data``; PyTorch's name for it."""
+        return self.data
+
+    def detach(self) -> Any:
+        """Return ``stop_gradient`` of this Value; PyTorch's name for it."""
+        return TABLE["stop_gradient"](self)
+
+    def conjugate(self) -> Any:
+        """Return the Value itself, as it is real; NumPy's ``std`` and ``var`` ask for it."""
+        return self
+
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if not isinstance(vars(Common).get(name), Elsewhere)]
+
     # --- Copies and pickles, of graphs of any depth ---
 
     def __reduce__(self) -> Any:
@@ -122,3 +140,39 @@ class Common:
         from tinygrad_edu.engine import lecture
 
         lecture.assign(self, closure)
+
+
+def _numpys(name: str) -> Callable[..., Any]:
+    def method(self: Any, *others: Any) -> Any:
+        return TABLE[name](self, *others)
+
+    method.__doc__ = f"Return {name} of this Value, by NumPy's name: its functions call this method."
+    return method
+
+
+NUMPY = {
+    "arccos": "acos", "arcsin": "asin", "arctan": "atan", "arctan2": "atan2", "arccosh": "acosh",
+    "arcsinh": "asinh", "arctanh": "atanh", "fabs": "abs", "rint": "round",
+}  # fmt: skip
+"""Operations that NumPy's functions ask an item of an array for by another name."""
+
+for _name, _ours in NUMPY.items():
+    setattr(Common, _name, _numpys(_ours))
+
+
+class Elsewhere:
+    """An attribute that other libraries have: reading it raises an error that says what to write."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, value: Any, owner: Any) -> NoReturn:
+        raise AttributeError(str(UnknownNameError("attribute of Value", self.name, ())))
+
+    def __repr__(self) -> str:
+        return f"<{HINTS['attribute of Value', self.name]}>"
+
+
+for _kind, _name in HINTS:
+    if _kind == "attribute of Value":
+        setattr(Common, _name, Elsewhere(_name))

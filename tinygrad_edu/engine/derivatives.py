@@ -154,7 +154,7 @@ class _Tape:
         self.inputs = [place.get(value, len(values)) for value in inputs]
         self.outputs = [place[value] for value in outputs]
         moving = {*self.inputs}  # the places of the inputs and of all that depends on them
-        self.rows: list[tuple[int, list[tuple[int, float]]]] = []
+        rows: list[tuple[int, list[tuple[int, float]]]] = []
         for i, value in enumerate(values):
             selects = value.op is not None and value.op.selects
             edges = [
@@ -164,7 +164,12 @@ class _Tape:
             ]
             if edges:
                 moving.add(i)
-                self.rows.append((i, edges))
+                rows.append((i, edges))
+        needed = {*self.outputs}  # what leads to an output, and not into a branch that was not taken alone
+        for i, edges in reversed(rows):
+            if i in needed:
+                needed.update(j for j, _ in edges)
+        self.rows = [row for row in rows if row[0] in needed]
 
     def backward(self, cotangents: Sequence[float]) -> list[float]:
         """Return Σ cotangent · ∂output/∂input for every input."""

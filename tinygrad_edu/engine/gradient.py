@@ -1,6 +1,6 @@
 """Derivatives as Values: graphs that can be printed, drawn and differentiated again."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from operator import add, attrgetter, mul
 from typing import Any, TypeVar, overload
@@ -70,6 +70,16 @@ def order_of(roots: Iterable[Value]) -> list[Value]:
     [2.0, 3.0, 6.0, 1.0, 3.0]
     """
     return topological_order(Value(0.0, tuple(roots)))[:-1]
+
+
+def replayed(order: Iterable[Value], known: Mapping[Value, Value]) -> dict[Value, Value]:
+    """Return each Value of a graph computed anew with other Values in place of those that are known."""
+    found = dict(known)
+    for value in order:
+        if value not in found:
+            args = tuple([found[arg] for arg in value.args])
+            found[value] = Value._record(value.op, args) if args != value.args else value
+    return found
 
 
 def sweep(

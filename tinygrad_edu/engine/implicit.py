@@ -5,7 +5,7 @@ from typing import overload
 
 from tinygrad_edu.engine.derivatives import jacobian
 from tinygrad_edu.engine.errors import expect_values
-from tinygrad_edu.engine.gradient import listed, order_of
+from tinygrad_edu.engine.gradient import listed, order_of, replayed
 from tinygrad_edu.engine.value import Value
 
 SOLVED = 1e-6
@@ -44,11 +44,7 @@ def implicit(residual: Value | Iterable[Value], unknown: Value | Iterable[Value]
         raise ValueError(f"{len(unknowns)} unknowns need {len(unknowns)} residuals, not {len(residuals)}")
     inverse = _inverse(jacobian(residuals, unknowns))
     fixed = {x: x._restore(x.data, 0.0, x.label, None, True, None, (), ()) for x in unknowns}
-    known = dict(fixed)
-    for value in order_of(residuals):
-        if value not in known:
-            args = tuple([known[arg] for arg in value.args])
-            known[value] = Value._record(value.op, args) if args != value.args else value
+    known = replayed(order_of(residuals), fixed)
     solutions = []
     for x, row in zip(unknowns, inverse, strict=True):
         solution = fixed[x]

@@ -60,6 +60,8 @@ floor   = rule("floor",   lambda x: float(math.floor(x)) if math.isfinite(x) els
 ceil    = rule("ceil",    lambda x: float(math.ceil(x)) if math.isfinite(x) else x,   lambda z, x: (0.0,), selects=True)
 round   = rule("round",   lambda x: float(nearest(x)) if math.isfinite(x) else x,     lambda z, x: (0.0,), selects=True)  # halves to the even number
 
+stop_gradient = rule("stop_gradient", lambda x: x, lambda z, x: (0.0,), selects=True)  # a fixed number to every pass
+
 # --- Powers, exponentials, logarithms ---
 
 pow   = rule("pow",   math.pow,                      lambda z, x, y: (y * lowered(x, y, 1), xlogy(z, x)))

@@ -9,6 +9,7 @@ from typing import Any, SupportsFloat
 from warnings import warn
 from zlib import crc32
 
+from tinygrad_edu._common.names import refuse_options
 from tinygrad_edu.engine import limits, rules
 from tinygrad_edu.engine.common import Common
 from tinygrad_edu.engine.errors import as_float, as_text, expect_values, stale_error
@@ -107,7 +108,7 @@ class Value(Common):
     the numbers.
 
     Raises:
-        TypeError: if ``data`` is not a real number, or ``label`` not text.
+        TypeError: if ``data`` is not a real number, ``label`` not text, or an option not one of these.
 
     >>> x = Value(3.0, label="x")
     >>> y = x * x + 2
@@ -130,7 +131,10 @@ class Value(Common):
         children: "Iterable[Value] | str | None" = (),
         op: str = "",
         label: str | None = "",
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            refuse_options("Value", unknown, ["data", "children", "op", "label"])
         self._data = data if type(data) is float else as_float(data)
         self._maker: Op | None = None
         self._args: tuple[Value, ...] = ()
@@ -224,7 +228,7 @@ class Value(Common):
 
     # --- The passes over the graph ---
 
-    def backward(self) -> None:
+    def backward(self, *factor: Any, **unknown: Any) -> None:
         """Compute the derivative of this Value with respect to every Value that it depends on.
 
         Afterwards ``grad`` of each of them holds it. Inner Values start from 0 each time; leaves
@@ -233,6 +237,7 @@ class Value(Common):
         Raises:
             StaleError: if a number was assigned after it was used; call ``forward()`` first.
             DomainError: if a local derivative is infinite, or a gradient too large for a float.
+            TypeError: if anything is given to it; the message says what to write instead.
 
         >>> a = Value(1.0)
         >>> b = a + a
@@ -240,6 +245,8 @@ class Value(Common):
         >>> a.grad, b.grad
         (4.0, 2.0)
         """
+        if factor or unknown:
+            refuse_options("backward", unknown or ["gradient"], ())
         order = topological_order(self)
         expect_current(order)
         adjoint = dict.fromkeys(order, 0.0)  # the derivative of this Value with respect to each

@@ -17,10 +17,11 @@ SATURATING = (rules.sigmoid, rules.tanh)
 
 
 def reasons(graph: Graph, wrt: Value, edges: Iterable[Edge], lang: str | None = None) -> list[str]:
-    """Return what makes a derivative zero or small: saturation, zeros, cancelling.
+    """Return what makes a derivative zero or small: saturation, zeros, cancelling, ``stop_gradient``.
 
     A place that lets little through is reported only if every path runs through it. If no single place is
-    on all paths but such places block every path together, they are all reported.
+    on all paths but such places block every path together, they are all reported. What ``stop_gradient``
+    cuts off is always reported.
 
     Args:
         graph: what is visible.
@@ -43,6 +44,7 @@ def reasons(graph: Graph, wrt: Value, edges: Iterable[Edge], lang: str | None = 
     blamed = [edge for edge in flat if edge in narrow]
     if not blamed and graph.is_cut_off(wrt, without=flat):
         blamed = [*flat]
+    blamed += [edge for edge in flat if any(value.op is rules.stop_gradient for value in edge.between)]
     sentences = [sentence for edge in blamed for sentence in flat[edge]]
     for node in dict.fromkeys(edge.source for edge in edges):
         amounts = [*map(graph.contribution, graph.outgoing[node])]
@@ -78,6 +80,8 @@ def _flat(value: Value, graph: Graph, lang: str | None) -> str:
     slope, argument = value.slopes[0], value.args[0]
     name = graph.names.get(value) or written(value)[:60]
     at = f"{graph.names.get(argument) or written(argument)[:60]} = {number(argument.data)}"
+    if value.op is rules.stop_gradient:
+        return say("stopped", lang, name=name)
     if value.op in SATURATING and abs(slope) < SMALL:
         key = "saturated" if slope else "saturated_to_zero"
         return say(key, lang, name=name, at=at, slope=number(slope))
