@@ -10,7 +10,6 @@ import pytest
 
 import tinygrad_edu
 from tinygrad_edu import explain, worked_example
-from tinygrad_edu.commands import example as example_command
 from tinygrad_edu.commands import main
 
 
@@ -77,8 +76,7 @@ def test_a_mistake_gets_one_line_and_no_file(tmp_path, arguments, message):
 
 @pytest.mark.parametrize("detail", ["ops", "named", "neuron", "layer"])
 @pytest.mark.parametrize("wrt", ["w1", "w5", "b1", "b2"])
-def test_nothing_is_wider_than_a_terminal(tmp_path, monkeypatch, capsys, wrt, detail):
-    monkeypatch.setattr(example_command, "STEPS", 2)
+def test_nothing_is_wider_than_a_terminal(tmp_path, capsys, wrt, detail):
     assert main(["--wrt", wrt, "--detail", detail, "--output", str(tmp_path / "a.dot")]) == 0
     printed = capsys.readouterr().out.partition("\nThe picture")[0]
     assert max(map(len, printed.splitlines())) <= 80

