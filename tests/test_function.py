@@ -208,7 +208,7 @@ def test_the_program_stands_beside_the_names_of_the_picture() -> None:
     assert str(f).splitlines() == [
         "v1: w", "v2: x", "v3: net_h1 = w·x", "v4: out_h1 = tanh(net_h1)", "v5: out_h1 + 1", "output: v5",
     ]  # fmt: skip
-    assert f._repr_markdown_() == f"```text\n{f}\n```"
+    assert f._repr_mimebundle_()["text/markdown"] == f"```text\n{f}\n```"
 
 
 def test_a_long_program_is_not_shown_whole() -> None:

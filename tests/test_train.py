@@ -17,9 +17,10 @@ from tinygrad_edu._module import Module
 from tinygrad_edu.callbacks import checkpoint, early_stopping, record_norms, resume
 from tinygrad_edu.datasets import Dataset, moons, one_hot, worked_pair, xor
 from tinygrad_edu.losses import half_squared_error
+from tinygrad_edu.metrics import accuracy
 from tinygrad_edu.nn import MLP, Layer
 from tinygrad_edu.optim import SGD, Adam, cosine_decay
-from tinygrad_edu.train import DivergedError, accuracy, evaluate, fit
+from tinygrad_edu.train import DivergedError, evaluate, fit
 
 
 def lesson_network():

@@ -22,6 +22,7 @@ from typing import Any
 
 from tinygrad_edu._common import files
 from tinygrad_edu._common.checks import is_number, whole
+from tinygrad_edu._common.text import markdown_table
 from tinygrad_edu._module import Module, named_parts, read_saved
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.optim import Optimizer
@@ -48,6 +49,21 @@ class History(dict[str, list[float]]):
     def __repr__(self) -> str:
         last = "".join(f", {name} {numbers[-1]:.4g}" for name, numbers in self.items() if numbers)
         return f"<History of {self.epochs} epochs{last}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Show the curve of the loss in Jupyter; without matplotlib, a table of at most 12 epochs."""
+        text = {"text/plain": repr(self)}
+        if not self.epochs:
+            return text
+        try:
+            from tinygrad_edu import plots
+        except ImportError:
+            epochs = [*range(1, self.epochs, max(1, -(-self.epochs // 11))), self.epochs]
+            rows = [[str(k), *(f"{numbers[k - 1]:.6g}" for numbers in self.values())] for k in epochs]
+            return text | {"text/markdown": markdown_table(["epoch", *self], rows)}
+        figure = plots.Plot(layout="constrained")
+        plots.loss_curve(self, figure.subplots())
+        return figure._repr_mimebundle_() | text
 
     def record(self, **numbers: float) -> None:
         """Add the numbers of the latest epoch; the loss comes before all others.

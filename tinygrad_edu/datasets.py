@@ -24,14 +24,14 @@ from typing import Any
 from tinygrad_edu._common.checks import as_list, is_number, whole
 from tinygrad_edu._common.files import read_bytes
 from tinygrad_edu._common.names import look_up
-from tinygrad_edu._common.text import one_line
+from tinygrad_edu._common.text import in_markdown, markdown_table, one_line
 from tinygrad_edu.engine.errors import as_float
 
 Row = list[float]
 Target = float | Row
-
-
 Line = tuple[float, float]
+Examples = Sequence[tuple[Any, Any]]
+MOST_ROWS, MOST_COLUMNS = 5, 8  # that a notebook shows
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,23 @@ class Dataset(Sequence[tuple[Row, Target]]):
     def __repr__(self) -> str:
         named = f", {len(self.classes)} classes" if self.classes else ""
         return f"<Dataset: {len(self)} examples of {len(self.inputs[0])} inputs{named}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        columns = self.columns or [f"x{number}" for number in range(1, len(self.inputs[0]) + 1)]
+        more = ["…"] * (len(columns) > MOST_COLUMNS)
+        header = [*map(one_line, columns[:MOST_COLUMNS]), *more, one_line(self.target) or "target"]
+        rows = [
+            [*(f"{x:.6g}" for x in inputs[:MOST_COLUMNS]), *more, self._written(target)]
+            for inputs, target in self[:MOST_ROWS]
+        ]
+        text = repr(self)
+        markdown = f"{in_markdown(text)}\n\n{markdown_table(header, rows)}"
+        return {"text/markdown": markdown, "text/plain": text}
+
+    def _written(self, target: Any) -> str:
+        if self.classes:
+            return one_line(self.classes[int(target)])
+        return ", ".join(f"{y:.6g}" for y in as_list(target)[:MOST_COLUMNS])
 
     def __len__(self) -> int:
         return len(self.inputs)

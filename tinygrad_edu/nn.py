@@ -17,14 +17,17 @@ from collections.abc import Callable, Sequence, Sized
 from itertools import pairwise
 from typing import Any, Literal, SupportsFloat
 
-from tinygrad_edu._common.checks import whole
+from tinygrad_edu._common.checks import as_list, whole
 from tinygrad_edu._common.files import read_json
 from tinygrad_edu._common.names import look_up
 from tinygrad_edu._module import Module
 from tinygrad_edu._torch import LayerNumbers, layer_numbers, sequential
+from tinygrad_edu.engine.errors import DomainError
 from tinygrad_edu.engine.op import TABLE, Op
 from tinygrad_edu.engine.rules import dot
 from tinygrad_edu.engine.value import Value
+from tinygrad_edu.see.draw import draw_network
+from tinygrad_edu.see.network import NoNetworkError
 from tinygrad_edu.see.place import Place
 
 __all__ = ["INITIALISERS", "MLP", "Layer", "Module", "Neuron", "activations", "from_torch", "load_mlp"]
@@ -35,6 +38,8 @@ Inputs = Sequence[Value | SupportsFloat]
 
 MOST_PARAMETERS = 10_000_000
 """The largest network that is built: each parameter is an object of about 100 bytes."""
+MOST_DRAWN = 5_000
+"""The parameters of the largest network that Jupyter shows as a picture; a larger one takes seconds."""
 
 
 def activations() -> dict[str, Callable[[Value], Value]]:
@@ -286,6 +291,23 @@ class MLP(Module):
         options = [f", {name}={value!r}" for name, (value, default) in given.items() if value != default]
         return f"MLP({len(self._inputs)}, {sizes}{''.join(options)})"
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Show the network in Jupyter, at work on inputs of 1, so that every weight counts."""
+        text = {"text/plain": f"{self!r}\n\n{self.summary()}"}
+        layers = [
+            f"{_count(layer.neurons, 'neuron')} ({layer.activation}), "
+            f"{_count(layer.parameters(), 'parameter')}"
+            for layer in self.layers
+        ]
+        alt = "; ".join([f"A network: {_count(self._inputs, 'input')}", *layers])
+        if len(self.parameters()) > MOST_DRAWN:
+            return text
+        try:
+            outputs = as_list(MLP.__call__(self, [1.0] * len(self._inputs)))
+            return draw_network(outputs, "The numbers for inputs of 1.", alt)._repr_mimebundle_() | text
+        except (DomainError, NoNetworkError):  # weights that overflow, or layers of another kind
+            return text
+
     def structure(self) -> dict[str, Any]:
         """Return how the network was built, which ``load_mlp`` reads; see ``Module.structure``.
 
@@ -399,6 +421,10 @@ def load_mlp(path: str | os.PathLike[str]) -> MLP:
         raise ValueError(f"{path} does not describe an MLP: {problem}") from None
     model.load_state_dict(state)
     return model
+
+
+def _count(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
 def _checked_sizes(nin: int, nouts: Sequence[int]) -> list[int]:

@@ -1,22 +1,26 @@
 """Plots of training and of its results; they need matplotlib (``pip install matplotlib``).
 
 Each function draws into the axes ``ax``, or into a new figure if none are given, and returns the axes, so
-that ``ax.figure.savefig("plot.svg")`` saves the figure.
+that ``ax.figure.savefig("plot.svg")`` saves the figure. A notebook shows such a new figure on a light or a
+dark background, as the reader's system is.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinygrad_edu._common.checks import as_list, whole
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu._module import Module
-from tinygrad_edu.datasets import Dataset
-from tinygrad_edu.train import Examples, as_number, predicted_class, target_class
+from tinygrad_edu.datasets import Dataset, Examples
+from tinygrad_edu.metrics import as_number, predicted_class, target_class
+from tinygrad_edu.see.draw import render, theme
 
 try:
     import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
     from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 except ImportError:
     raise ImportError("plots need matplotlib: pip install matplotlib") from None
@@ -24,6 +28,39 @@ except ImportError:
 # Okabe and Ito's colours, which colour-blind readers can distinguish, and two more, for ten digits.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000"]
 COLOURS += ["#999999", "#882255"]
+
+# matplotlib writes black text without a colour, black lines and white areas with one.
+DARK = f"""<style>
+@media (prefers-color-scheme: dark) {{
+svg {{ background: {theme.DARK_FILL}; fill: {theme.DARK_TEXT} }}
+[style*="fill: #ffffff"] {{ fill: {theme.DARK_FILL} !important }}
+[style*="fill: #000000"] {{ fill: {theme.DARK_TEXT} !important }}
+[style*="stroke: #000000"] {{ stroke: {theme.DARK_TEXT} !important }}
+}}
+</style>
+"""
+
+
+class Plot(Figure):
+    """A figure of matplotlib that Jupyter shows on a light or a dark background."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        if self.get_facecolor() != (1, 1, 1, 1):  # the reader has chosen colours
+            return {}
+        file = io.StringIO()
+        with plt.rc_context({"svg.hashsalt": "plot", "svg.fonttype": "path"}):  # the same bytes every time
+            self.savefig(file, format="svg", metadata={"Date": None})
+        svg = file.getvalue()
+        start = svg.index("<defs>")
+        titles = ", ".join(filter(None, (ax.get_title() for ax in self.axes)))
+        return {
+            "text/html": render.mimebundle(svg[:start] + DARK + svg[start:], f"Plot: {titles}")["text/html"],
+            "text/plain": repr(self),
+        }
+
+
+def _new_axes(rows: int = 1, columns: int = 1, **options: Any) -> Any:
+    return plt.figure(FigureClass=Plot, layout="constrained", **options).subplots(rows, columns)
 
 
 def loss_curve(history: Mapping[str, Sequence[float]], ax: Axes | None = None) -> Axes:
@@ -36,7 +73,7 @@ def loss_curve(history: Mapping[str, Sequence[float]], ax: Axes | None = None) -
     Raises:
         ValueError: if no epoch was completed.
     """
-    ax = ax or plt.subplots(layout="constrained")[1]
+    ax = ax or _new_axes()
     if not history.get("loss"):
         raise ValueError("the history has no epoch to plot yet")
     for name, style in (("loss", "-"), ("validation_loss", "--")):
@@ -61,7 +98,7 @@ def layers_over_time(history: Mapping[str, Sequence[float]], axes: Any = None) -
     """
     if not any(name.startswith("gradients of ") for name in history):
         raise ValueError("the history has no norms: train with callbacks=[callbacks.record_norms]")
-    axes = plt.subplots(1, 2, layout="constrained", figsize=(10, 4))[1] if axes is None else axes
+    axes = _new_axes(1, 2, figsize=(10, 4)) if axes is None else axes
     for ax, kind in zip(axes, ("weights", "gradients"), strict=True):
         curves = {name: curve for name, curve in history.items() if name.startswith(f"{kind} of ")}
         for place, (name, curve) in enumerate(curves.items()):
@@ -96,7 +133,7 @@ def decision_boundary(model: Module, data: Examples, steps: int = 60, ax: Axes |
         raise ValueError(
             f"a decision boundary needs two inputs, and these examples have {len(data.inputs[0])}"
         )
-    ax = ax or plt.subplots(layout="constrained")[1]
+    ax = ax or _new_axes()
     xs, ys = (_positions([row[i] for row in data.inputs], steps) for i in (0, 1))
     classes = [[predicted_class(model([x, y])) for x in xs] for y in ys]
     kinds = [target_class(model(row), target) for row, target in data]
@@ -109,7 +146,17 @@ def decision_boundary(model: Module, data: Examples, steps: int = 60, ax: Axes |
         places = [data.scaling.unscaled(place) for place in zip(xs, ys, strict=True)]
         xs, ys = [x for x, _ in places], [y for _, y in places]
         points = [data.scaling.unscaled(point) for point in points]
-    ax.pcolormesh(xs, ys, classes, cmap=fields, vmin=-0.5, vmax=count - 0.5, alpha=0.25, shading="nearest")
+    ax.pcolormesh(
+        xs,
+        ys,
+        classes,
+        cmap=fields,
+        vmin=-0.5,
+        vmax=count - 0.5,
+        alpha=0.25,
+        shading="nearest",
+        rasterized=True,
+    )
     _scatter(ax, points, kinds, data.classes)
     names = data.columns or ["i1", "i2"]
     ax.set(xlabel=_text(names[0]), ylabel=_text(names[1]), title="decision boundary")
@@ -124,7 +171,7 @@ def predictions(model: Module, data: Examples, ax: Axes | None = None) -> Axes:
         data: the examples, as for ``train.fit``. The axes of a standardized ``Dataset`` show its own units.
         ax: the axes to draw into.
     """
-    ax = ax or plt.subplots(layout="constrained")[1]
+    ax = ax or _new_axes()
     targets = [as_number(as_list(target)[0]) for _, target in data]
     outputs = [as_number(as_list(model(inputs))[0]) for inputs, _ in data]
     name = "target"
@@ -147,7 +194,7 @@ def codes(points: Sequence[Sequence[float]], kinds: Sequence[int], ax: Axes | No
         kinds: the class of each example.
         ax: the axes to draw into.
     """
-    ax = ax or plt.subplots(layout="constrained")[1]
+    ax = ax or _new_axes()
     _scatter(ax, points, kinds, [])
     ax.set(xlabel="code 1", ylabel="code 2", title="codes")
     return ax
@@ -167,7 +214,7 @@ def images(rows: Sequence[Sequence[float]], columns: int = 10, ax: Axes | None =
     side = round(len(rows[0]) ** 0.5)
     if side * side != len(rows[0]):
         raise ValueError(f"{len(rows[0])} pixels make no square image")
-    ax = ax or plt.subplots(layout="constrained")[1]
+    ax = ax or _new_axes()
     lines = -(-len(rows) // columns)
     sheet = [[0.0] * (columns * (side + 1) - 1) for _ in range(lines * (side + 1) - 1)]
     for place, pixels in enumerate(rows):

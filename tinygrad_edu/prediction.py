@@ -19,8 +19,8 @@ from typing import Any
 from tinygrad_edu._common import files
 from tinygrad_edu._common.checks import as_list, is_number
 from tinygrad_edu.datasets import Dataset, Line, Scaling
+from tinygrad_edu.metrics import as_number, predicted_class
 from tinygrad_edu.nn import MLP, load_mlp
-from tinygrad_edu.train import as_number, predicted_class
 
 
 @dataclass(frozen=True)

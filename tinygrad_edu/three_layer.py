@@ -14,12 +14,13 @@ languages, often without its second half, the hidden layer.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
 from tinygrad_edu._common.checks import whole
 from tinygrad_edu._common.names import look_up
 from tinygrad_edu.engine.rules import sigmoid
 from tinygrad_edu.engine.value import Value
+from tinygrad_edu.see.draw import draw
 from tinygrad_edu.see.place import Place
 
 WEIGHTS = {"w1": 0.15, "w2": 0.20, "w3": 0.25, "w4": 0.30, "w5": 0.40, "w6": 0.45, "w7": 0.50, "w8": 0.55}
@@ -98,6 +99,9 @@ class WorkedExample(Mapping[str, Value]):
 
     def __repr__(self) -> str:
         return f"<WorkedExample: E_total = {self['E_total'].data:.9f}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return draw(self["E_total"])._repr_mimebundle_() | {"text/plain": repr(self)}
 
     def __getitem__(self, name: str) -> Value:
         value: Value = look_up("Value in the worked example called", name, self._values)

@@ -22,17 +22,16 @@ from tinygrad_edu._common.names import look_up
 from tinygrad_edu._compiled import Compiled, expect_dependence
 from tinygrad_edu._module import Module
 from tinygrad_edu.callbacks import Callback, History, Training
-from tinygrad_edu.datasets import split
-from tinygrad_edu.engine.errors import DomainError, as_float
-from tinygrad_edu.engine.rules import mean, sigmoid
+from tinygrad_edu.datasets import Examples, split
+from tinygrad_edu.engine.errors import DomainError
+from tinygrad_edu.engine.rules import mean
 from tinygrad_edu.engine.value import Value, topological_order
 from tinygrad_edu.losses import LOSSES
+from tinygrad_edu.metrics import METRICS, Metric, accuracy, as_numbers
 from tinygrad_edu.optim import OPTIMIZERS, Optimizer
 from tinygrad_edu.see.notation import formula
 
-Examples = Sequence[tuple[Any, Any]]
 Loss = Callable[[Any, Any], Value]
-Metric = Callable[[Any, Any], float]
 ADVICE = "try a smaller learning rate, or look for bad data"
 LARGE = 1000.0  # a parameter above it suggests too large a learning rate, an example unscaled data
 
@@ -372,7 +371,7 @@ def _advise_scaling(examples: Examples) -> None:
     for place, what in enumerate(("inputs", "targets")):
         if _kind(examples[0][place]) != "not only numbers":
             largest = max(
-                max(map(abs, _as_numbers(as_list(example[place]))), default=0.0) for example in examples
+                max(map(abs, as_numbers(as_list(example[place]))), default=0.0) for example in examples
             )
             if largest > LARGE:
                 warnings.warn(
@@ -388,81 +387,13 @@ NOT_FINITE = "a number that is infinite or NaN"
 def _kind(part: Any) -> str:
     """Return in words what inputs or a target consist of; a model of one's own may take other things."""
     try:
-        numbers = _as_numbers(as_list(part))
+        numbers = as_numbers(as_list(part))
     except TypeError:
         return "not only numbers"
     return f"{len(numbers)} numbers" if all(map(math.isfinite, numbers)) else NOT_FINITE
-
-
-def as_number(item: Any) -> float:
-    """Return the number of a Value, or any other real number as a float.
-
-    >>> as_number(Value(0.5)), as_number(2)
-    (0.5, 2.0)
-    """
-    return item.data if isinstance(item, Value) else as_float(item)
-
-
-def _as_numbers(items: Iterable[Any]) -> list[float]:
-    return [item if type(item) is float else as_number(item) for item in items]  # most are floats already
 
 
 def _batches(places: Sequence[int], size: int, seed: str | None = None) -> list[Sequence[int]]:
     if seed is not None and size < len(places):
         places = random.Random(seed).sample(places, len(places))
     return [places[start : start + size] for start in range(0, len(places), size)]
-
-
-# --- Metrics --------------------------------------------------------------------------------------
-
-
-def predicted_class(output: Any) -> int:
-    """Return the class that an output stands for.
-
-    Args:
-        output: a list with one number for each class, of which the largest counts; or a single output,
-            alone or in a list: class 1 if it is positive, or above ½ if it is the result of a sigmoid,
-            else class 0.
-
-    >>> predicted_class([0.1, 2.0, -1.0]), predicted_class(Value(0.2)), predicted_class(Value(-1.0).sigmoid())
-    (1, 1, 0)
-    """
-    outputs = as_list(output)
-    scores = _as_numbers(outputs)
-    if len(scores) > 1:
-        return scores.index(max(scores))
-    return int(scores[0] > (0.5 if getattr(outputs[0], "op", None) is sigmoid else 0.0))
-
-
-def target_class(output: Any, target: Any) -> int:
-    """Return the class that a target stands for; arguments as for ``accuracy``.
-
-    >>> target_class(Value(0.2), -1), target_class([Value(0.2), Value(0.8)], [0, 1])
-    (0, 1)
-    """
-    numbers = _as_numbers(as_list(target))
-    if len(numbers) > 1:
-        return predicted_class(numbers)
-    if len(as_list(output)) > 1:
-        if not numbers[0].is_integer():
-            raise ValueError(f"there is no class {numbers[0]:g}: classes are whole numbers from 0")
-        return int(numbers[0])
-    return int(numbers[0] > (0.5 if 0 <= numbers[0] <= 1 else 0.0))  # a target may be 0.1 or 0.9
-
-
-def accuracy(output: Any, target: Any) -> float:
-    """Return 1.0 if ``predicted_class`` of the output is the right one, else 0.0.
-
-    Args:
-        output: the output or the outputs for one example.
-        target: of a single output its class, 0 or 1 (or −1 or 1); of a list of outputs the number of the
-            class, or a list whose largest number says it.
-
-    >>> accuracy(Value(0.2), 1), accuracy([Value(0.1), Value(0.9)], 0)
-    (1.0, 0.0)
-    """
-    return float(predicted_class(output) == target_class(output, target))
-
-
-METRICS: dict[str, Metric] = {"accuracy": accuracy}
-"""The metrics by name."""

@@ -1,4 +1,7 @@
-"""Text from a user, shown in one line."""
+"""Text from a user, shown in one line and in Markdown."""
+
+import re
+from collections.abc import Iterable, Sequence
 
 JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 """What is not printed itself, but belongs to the spelling of Persian and to the emoji of a family."""
@@ -13,3 +16,26 @@ def one_line(label: str, most: int = 40) -> str:
     line = " ".join(label.split())
     text = "".join([c if c.isprintable() or c in JOINERS else "\N{REPLACEMENT CHARACTER}" for c in line])
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def in_markdown(text: str) -> str:
+    r"""Return text in which no character has a meaning in Markdown.
+
+    >>> print(in_markdown("<img> a_1 $5"))
+    \<img\> a\_1 &#36;5
+    """
+    escaped = re.sub(r"([\\`*_{}\[\]<>#|~&])", r"\\\1", text)
+    return escaped.replace("$", "&#36;")  # which is never taken for the start of a formula
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown, its columns aligned to the right.
+
+    >>> print(markdown_table(["x", "y"], [["1", "2"]]))
+    | x | y |
+    |--:|--:|
+    | 1 | 2 |
+    """
+    lines = [" | ".join(map(in_markdown, row)) for row in [header, *rows]]
+    lines = [f"| {line} |" for line in lines]
+    return "\n".join([lines[0], "|" + "--:|" * len(header), *lines[1:]])

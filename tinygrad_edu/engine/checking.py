@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, SupportsFloat
 
-from tinygrad_edu._common.text import one_line
+from tinygrad_edu._common.text import markdown_table, one_line
 from tinygrad_edu.engine import rules
 from tinygrad_edu.engine.derivatives import jacobian
 from tinygrad_edu.engine.errors import as_float, expect_values
@@ -67,8 +67,8 @@ class Check:
         """The derivatives of which differences cannot tell."""
         return [entry for entry in self.entries if entry.verdict == "undecided"]
 
-    def __str__(self) -> str:
-        rows = [("argument", "at", "expected", "got", "relative error", "")]
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = [("argument", "at", "expected", "got", "relative error", "")]
         rows += [
             (
                 e.argument,
@@ -80,11 +80,19 @@ class Check:
             )
             for e in self.entries
         ]
+        return rows
+
+    def __str__(self) -> str:
+        rows = self._rows()
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in rows
         )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        header, *rows = self._rows()
+        return {"text/markdown": markdown_table(header, rows), "text/plain": str(self)}
 
     def __repr__(self) -> str:
         return f"<{len(self.entries)} derivatives: {len(self.wrong)} wrong, {len(self.undecided)} undecided>"

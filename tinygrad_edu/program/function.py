@@ -268,8 +268,8 @@ class Function:
     def __repr__(self) -> str:
         return f"<Function of {self._count}, {len(self.program.statements)} statements>"
 
-    def _repr_markdown_(self) -> str:
-        return f"```text\n{self}\n```"
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/markdown": f"```text\n{self}\n```", "text/plain": str(self)}
 
     # --- Calling ---
 

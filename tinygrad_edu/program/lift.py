@@ -200,8 +200,8 @@ class Lifted:
     def __repr__(self) -> str:
         return f"<Lifted: {len(self.statements)} array statements>"
 
-    def _repr_markdown_(self) -> str:
-        return f"```python\n{self}\n```"
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/markdown": f"```python\n{self}\n```", "text/plain": str(self)}
 
     @property
     def arguments(self) -> list[str]:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tinygrad_edu._common.text import one_line
+from tinygrad_edu._common.text import in_markdown, one_line
 from tinygrad_edu.engine import rules
 from tinygrad_edu.engine.errors import expect_values
 from tinygrad_edu.engine.gradient import listed
@@ -38,6 +38,9 @@ class Diagnosis:
 
     def __str__(self) -> str:
         return "\n".join(self.findings) or "Nothing unusual was found."
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/markdown": in_markdown(str(self)).replace("\n", "\n\n"), "text/plain": str(self)}
 
     def __repr__(self) -> str:
         return f"<Diagnosis: {len(self.findings)} finding{'s' * (len(self.findings) != 1)}>"

@@ -101,12 +101,13 @@ class NoNetworkError(ValueError):
     """A graph holds no network that the textbook's figure can show; the message says why."""
 
 
-def read_network(root: Value, sample: int = 1) -> Network:
+def read_network(root: Value, sample: int = 1, *, errors: bool = True) -> Network:
     """Return the network in the graph of a Value.
 
     Args:
         root: what was computed from the outputs of a network, or an output.
         sample: which call of the network to show, counted from 1.
+        errors: whether what was computed from the outputs belongs to it.
 
     Raises:
         NoNetworkError: if there is none, or one that is not made of layers.
@@ -153,7 +154,8 @@ def read_network(root: Value, sample: int = 1) -> Network:
         heads = {source: heads[source] for source in sorted(heads)}
     inputs = {source: _single(value, f"i{source}") for source, value in heads.items()}
     _add_layers(network, inputs, layers[::-1])
-    _add_errors(network)
+    if errors:
+        _add_errors(network)
     return network
 
 

@@ -1,11 +1,12 @@
 """Pictures of graphs: ``draw(root)`` gives a ``Drawing`` to show, save or build on."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from tinygrad_edu._common.text import one_line
+from tinygrad_edu.engine import rules
 from tinygrad_edu.engine.errors import StaleError, expect_values
 from tinygrad_edu.engine.gradient import listed
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
@@ -213,6 +214,26 @@ def draw(
         for drawn in (picture, dot.with_room(picture, style.significant))
     )
     return Drawing(source, laid_out=(laid_out, dot.texts(picture)), style=style)
+
+
+def draw_network(outputs: Sequence[Value], caption: str, alt: str) -> Drawing:
+    """Draw a network alone, without what was computed from its outputs: as in a textbook, or its layers.
+
+    Args:
+        outputs: what the network answered to one sample.
+        caption: a sentence below the figure.
+        alt: the network in words.
+
+    Raises:
+        NoNetworkError: if it is not made of layers.
+    """
+    root: Value = outputs[0] if len(outputs) == 1 else rules.sum(outputs)
+    figure = Figure(read_network(root, errors=False), fold(root, "network"), below=[caption])
+    if figure.geometry.is_readable:
+        return Drawing(figure.source, alt, "neato")
+    drawing = draw(root, detail="layer")
+    drawing.alt = alt
+    return drawing
 
 
 def _figure(

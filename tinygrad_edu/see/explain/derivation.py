@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal, NamedTuple
 
+from tinygrad_edu._common.text import in_markdown
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.program import forms
 from tinygrad_edu.see import notation
@@ -170,10 +171,11 @@ def to_markdown(sections: Sequence[Section]) -> str:
     """Return sections as Markdown, the equations as display mathematics between dollar signs."""
     parts = []
     for title, equations in sections:
-        escaped = re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", title)
-        parts.append(escaped.replace("$", "&#36;"))  # which is never taken for the start of a formula
+        parts.append(in_markdown(title))
         if equations:
-            parts.append(f"$$\n{to_latex([Section(title, equations)])}\n$$")
+            # A reader of Markdown that knows no formulas would take <b for the start of an element.
+            latex = re.sub("<(?=[A-Za-z/!?])", "< ", to_latex([Section(title, equations)]))
+            parts.append(f"$$\n{latex}\n$$")
     return "\n\n".join(parts)
 
 
