@@ -7,12 +7,12 @@ from typing import Any
 from tinygrad_edu._common.checks import as_list, is_number
 from tinygrad_edu._common.names import look_up
 from tinygrad_edu._common.text import one_line
-from tinygrad_edu.course import lesson_01
+from tinygrad_edu.course import lesson_01, lesson_02, lesson_03
 from tinygrad_edu.course.rows import Prediction, Row, Task
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.see.words import say
 
-ROWS: dict[str, Row] = {**lesson_01.ROWS}
+ROWS: dict[str, Row] = {**lesson_01.ROWS, **lesson_02.ROWS, **lesson_03.ROWS}
 """Everything that the notebooks ask, by key: "01.2" is the second row of notebook 01."""
 
 LONGEST_ERROR = 120  # characters
