@@ -12,7 +12,8 @@ export default {
   render({ model, el }) {
     el.innerHTML = body;
     const home = el.querySelector(".explore");
-    home.dataset.lmSuppressShortcuts = "true"; // else "d d" deletes the cell
+    // Else "d d" deletes the cell: the notebook's shortcuts are for whatever has the focus in it.
+    el.addEventListener("keydown", (event) => event.stopPropagation());
     const control = explore(home, graph, values, words, { widget: true });
     let sending = false;
     control.watch((state) => {
