@@ -390,3 +390,36 @@ def test_a_label_is_text_in_the_title(open_page: Any) -> None:
     page = open_page(explore(y, x).html)
     assert page.title() == "The graph of <b>y</b>, live"
     assert page.locator("h1").inner_text() == page.title()
+
+
+WIDGET = """<!DOCTYPE html><meta charset="utf-8"><div id="cell"></div>
+<script type="module">
+ESM
+</script>
+"""
+RUN = """
+const model = { get: (name) => traits[name], set: (change) => Object.assign(traits, change),
+                save_changes() {}, on() {} };
+const traits = window.traits = {};
+window.reached = [];
+document.addEventListener("keydown", (event) => window.reached.push(event.key)); // as a notebook does
+shown.render({ model, el: document.querySelector("#cell") });
+"""
+
+
+def test_the_widget_keeps_its_keys_from_the_notebook(open_page: Callable[..., Any]) -> None:
+    pytest.importorskip("anywidget", reason="the extra notebook")
+    example = worked_example()
+    widget = explore(example["E_total"], example["w5"]).widget()
+    page = open_page(WIDGET.replace("ESM", widget._esm.replace("export default", "const shown =") + RUN))
+    page.get_by_role("button", name="Step", exact=True).click()
+    for key in ("d", "d", "x", "ArrowRight"):
+        page.keyboard.press(key)
+    assert page.evaluate("window.reached") == []
+    page.get_by_role("button", name="Change", exact=True).click()
+    spin(page, "w5").fill("0.9")
+    spin(page, "w5").press("Enter")
+    assert page.evaluate("window.reached") == []
+    widget.numbers = page.evaluate("window.traits.numbers")  # what the notebook would do
+    assert example["w5"].data == 0.9
+    assert example["E_total"].data == pytest.approx(gradients(w5=0.9)[0], abs=1e-15)
