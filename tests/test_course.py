@@ -35,9 +35,10 @@ def said(capsys, key, answer):
     """Return the line that check prints, without the key."""
     check(key, answer)
     line = capsys.readouterr().out
-    assert line.startswith(f"{key}: ")
+    start = say("check_line", row=key, said="")
+    assert line.startswith(start)
     assert line.count("\n") == 1
-    return line[len(key) + 2 : -1]
+    return line[len(start) : -1]
 
 
 @every_language
@@ -129,12 +130,17 @@ def test_a_text_or_list_may_be_the_answer_and_code_is_measured(capsys, monkeypat
 
 
 def test_an_unknown_key_says_which_there_are():
-    with pytest.raises(UnknownNameError, match=r"no prediction '01\.2': did you mean 01\.1"):
-        ask("01.2")
-    with pytest.raises(UnknownNameError, match=r"no task '99': did you mean .*01\.2"):
-        check("99", 1)
-    with pytest.raises(TypeError, match="the task is given by its name"):
+    with pytest.raises(ValueError, match=r"no row '99': there are 01\.1 to 01\.\d+"):
+        ask("99")
+    with pytest.raises(ValueError, match=r"no row 1\.2: there are 01\.1 to"):
         check(1.2, 1)
+
+
+def test_a_key_of_the_other_kind_says_what_to_write():
+    with pytest.raises(ValueError, match=r'01\.2 is a task: write check\("01\.2", answer\)'):
+        ask("01.2")
+    with pytest.raises(ValueError, match=r'01\.1 is a prediction: write ask\("01\.1"\)'):
+        check("01.1", 1)
 
 
 def test_a_question_is_shown_as_text(monkeypatch):
@@ -152,6 +158,18 @@ def test_rows_are_numbered_in_order():
 
 def cells(notebook, kind="code"):
     return [cell for cell in json.loads(notebook.read_text("utf-8"))["cells"] if cell["cell_type"] == kind]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_uses_the_rows_of_its_lesson_in_order(notebook):
+    source = "\n".join("".join(cell["source"]) for cell in cells(notebook))
+    used = re.findall(r'^(ask|check)\("([^"]*)"', source, re.MULTILINE)
+    rows = [
+        ("ask" if isinstance(row, Prediction) else "check", key)
+        for key, row in ROWS.items()
+        if key.startswith(notebook.name[:2])
+    ]
+    assert used == rows
 
 
 NUMBER = re.compile(r"(?<![\w.])[−-]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+−-]?\d+)?")

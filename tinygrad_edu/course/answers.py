@@ -5,7 +5,6 @@ import re
 from typing import Any
 
 from tinygrad_edu._common.checks import as_list, is_number
-from tinygrad_edu._common.names import look_up
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu.course import lesson_01, lesson_02, lesson_03
 from tinygrad_edu.course.rows import Prediction, Row, Task
@@ -29,7 +28,7 @@ class Question:
 
     def __init__(self, question: str, answer: str) -> None:
         self.question, self.answer = question, answer
-        self._summary = say("answer")
+        self._summary, self._told = say("answer"), say("answer_is", answer=answer)
 
     def _repr_html_(self) -> str:
         question, answer = (
@@ -41,7 +40,7 @@ class Question:
         )
 
     def __repr__(self) -> str:
-        return f"{self.question}\n{self._summary}: {self.answer}"
+        return f"{self.question}\n{self._told}"
 
 
 def ask(key: str) -> Question:
@@ -51,12 +50,14 @@ def ask(key: str) -> Question:
         key: the notebook and the row, "01.2".
 
     Raises:
-        UnknownNameError: if no prediction has this key.
+        ValueError: if no prediction has this key; the message says which keys there are.
 
     >>> print(ask("01.1").question)
     The neuron says 0.690 and should say 1. If w grows a little, does E grow or shrink?
     """
-    row = look_up("prediction", key, {k: row for k, row in ROWS.items() if isinstance(row, Prediction)})
+    row = _row(key)
+    if not isinstance(row, Prediction):
+        raise ValueError(f'{key} is a task: write check("{key}", answer)')
     numbers = row.numbers()
     return Question(row.question.said(**numbers), row.answer.said(**numbers))
 
@@ -70,15 +71,25 @@ def check(key: str, answer: Any) -> None:
             is no answer yet.
 
     Raises:
-        UnknownNameError: if no task has this key.
+        ValueError: if no task has this key; the message says which keys there are.
 
     >>> check("01.2", ...)
     01.2: not answered yet.
     >>> check("01.2", "three")
     01.2: the answer is a number, and this is a text in quotes.
     """
-    row = look_up("task", key, {k: row for k, row in ROWS.items() if isinstance(row, Task)})
-    print(f"{key}: {_judged(row, answer)}")
+    row = _row(key)
+    if not isinstance(row, Task):
+        raise ValueError(f'{key} is a prediction: write ask("{key}")')
+    print(say("check_line", row=key, said=_judged(row, answer)))
+
+
+def _row(key: str) -> Row:
+    if key not in ROWS:
+        last = {known[:2]: known for known in ROWS}  # of each notebook
+        listed = ", ".join(f"{notebook}.1 to {known}" for notebook, known in last.items())
+        raise ValueError(f"there is no row {key!r}: there are {listed}")
+    return ROWS[key]
 
 
 def _judged(task: Task, answer: Any) -> str:

@@ -1,6 +1,7 @@
 """Notebook 01, the three-layer network: one neuron first, then the worked example."""
 
 from collections.abc import Mapping
+from math import log
 from typing import Any
 
 from tinygrad_edu.course.rows import Prediction, Row, Task, Text, Wrong, usual
@@ -76,6 +77,15 @@ def two_paths() -> dict[str, Any]:
     return {"nudge": NUDGE, "d_p": d_p, "d_q": d_q, "d_y": d_y, "slope": u.grad}
 
 
+def best_w5() -> dict[str, Any]:
+    """Return the number for w5 at which out_o1 is its target, and the numbers of the example."""
+    numbers = example_numbers()
+    target = numbers["target_o1"]
+    net = log(target / (1 - target))  # the sigmoid, inverted
+    rest = numbers["w6"] * numbers["out_h2"] + numbers["b2"]
+    return numbers | {"best_w5": (net - rest) / numbers["out_h1"]}
+
+
 def path_counts() -> dict[str, int]:
     """Return how many paths lead from w1 and from b1 to E_total."""
     example = worked_example()
@@ -84,7 +94,7 @@ def path_counts() -> dict[str, int]:
 
 
 def first_step() -> dict[str, Any]:
-    """Return what the gradients promise of the first step, and what it does."""
+    """Return what the gradients predict for the first step, and what it does."""
     numbers, example = example_numbers(), worked_example()
     example.train(1)
     after = example["E_total"].data
@@ -207,6 +217,19 @@ ROWS: dict[str, Row] = {
         ),
     ),
     "01.8": Prediction(
+        Text(
+            "Is there a number for w5 at which its gradient is 0? Look for it on the page.",
+            "有没有一个 w5 的值，使它的梯度为 0？请在页面上寻找。",
+        ),
+        Text(
+            "Yes, near {best_w5:.2f}: there out_o1 is {target_o1:.2f}, so the first factor is 0. Further to both sides the "
+            "sigmoid is flat, and the gradient comes near to 0 as well, but it does not become 0.",
+            "有，在 {best_w5:.2f} 附近：那里 out_o1 是 {target_o1:.2f}，所以第一个因子是 0。"
+            "再往两边，sigmoid 变平，梯度也接近 0，但不会等于 0。",
+        ),
+        best_w5,
+    ),
+    "01.9": Prediction(
         Text("How many paths lead from w1 to E_total?", "从 w1 到 E_total 有几条路径？"),
         Text(
             "{paths_w1}: out_h1 goes into net_o1 and into net_o2. So w1 has a part in both errors.",
@@ -214,7 +237,7 @@ ROWS: dict[str, Row] = {
         ),
         path_counts,
     ),
-    "01.9": Task(
+    "01.10": Task(
         right=lambda: example_numbers()["d_w1"],
         wrong=lambda: usual(example_mistakes("w1"), "path", "updated", "swapped"),
         look=Text(
@@ -222,7 +245,7 @@ ROWS: dict[str, Row] = {
             "先把到达 out_h1 的两个量相加，再乘以 out_h1·(1 − out_h1) 和 i1。",
         ),
     ),
-    "01.10": Prediction(
+    "01.11": Prediction(
         Text(
             "The bias b1 feeds both hidden neurons. How many paths lead from b1 to E_total?",
             "偏置 b1 进入两个隐藏神经元。从 b1 到 E_total 有几条路径？",
@@ -233,7 +256,7 @@ ROWS: dict[str, Row] = {
         ),
         path_counts,
     ),
-    "01.11": Task(
+    "01.12": Task(
         right=lambda: example_numbers()["w5"] - LEARNING_RATE * example_numbers()["d_w5"],
         wrong=step_mistakes,
         look=Text(
@@ -243,7 +266,7 @@ ROWS: dict[str, Row] = {
         numbers=example_numbers,
         tolerance=0.001,
     ),
-    "01.12": Prediction(
+    "01.13": Prediction(
         Text(
             "Each weight w moves by −{rate}·g, where g is its gradient. That changes E_total by about −{rate}·g². "
             "By about how much does E_total fall when all eight weights move?",
@@ -252,7 +275,7 @@ ROWS: dict[str, Row] = {
         ),
         Text(
             "The eight amounts add up to {expected:.5f}. E_total really falls by {fallen:.5f}, from {E_total:.9f} to "
-            "{after:.9f}: a gradient promises well for a small step, and not exactly.",
+            "{after:.9f}: the gradient predicts a small step well, but not exactly.",
             "八个量之和是 {expected:.5f}。E_total 实际下降 {fallen:.5f}，从 {E_total:.9f} 到 {after:.9f}："
             "步子小时，梯度的预测很准，但不是完全准确。",
         ),

@@ -187,6 +187,8 @@ EN = {
     "wrong_rate": "If the learning rate is forgotten in an update, or the step is added: {numbers}.",
     # --- the course ---
     "answer": "Answer",
+    "answer_is": "Answer: {answer}",
+    "check_line": "{row}: {said}",
     "check_open": "not answered yet.",
     "check_right": "right.",
     "check_not_yet": "not right yet. {look}",
@@ -369,6 +371,8 @@ ZH = {
     "wrong_rate": "若更新时漏了学习率，或用了加：{numbers}。",
     # --- the course ---
     "answer": "答案",
+    "answer_is": "答案：{answer}",
+    "check_line": "{row}：{said}",
     "check_open": "还没有作答。",
     "check_right": "正确。",
     "check_not_yet": "还不对。{look}",
