@@ -19,7 +19,7 @@ from tinygrad_edu.see.explain.budget import budget
 from tinygrad_edu.see.explore import Explorer, subject
 from tinygrad_edu.see.graph import fold, multiplied
 from tinygrad_edu.see.mistakes import mistakes
-from tinygrad_edu.see.words import EN, LESSONS_EN, LESSONS_ZH, WORDS, ZH
+from tinygrad_edu.see.words import PAGE, WORDS
 
 HERE = Path(__file__).parent
 PARAMETERS = {"power": (3.0,), "clip": (-0.5, 0.75)}
@@ -269,8 +269,8 @@ def test_a_crowded_graph_is_folded() -> None:
 
 
 def test_both_languages_say_the_same_things() -> None:
-    assert EN.keys() == ZH.keys()
-    assert LESSONS_EN.keys() == LESSONS_ZH.keys()
+    assert PAGE["en"].keys() == PAGE["zh"].keys()
+    assert WORDS["en"].keys() == WORDS["zh"].keys()
     places = re.compile(r"\{(\w+)\}")
     for key, sentence in WORDS["en"].items():
         assert {*places.findall(sentence)} == {*places.findall(WORDS["zh"][key])}, key
@@ -281,7 +281,7 @@ def test_every_sentence_that_the_script_says_is_in_the_table() -> None:
     said = set(re.findall(r'say\("(\w+)"', script)) | set(
         re.findall(r'"(step_\w+|nudge_\w+|budget_\w+)"', script)
     )
-    assert said <= WORDS["en"].keys()
+    assert said <= PAGE["en"].keys()
 
 
 def test_a_notebook_gets_a_closed_frame() -> None:

@@ -185,21 +185,6 @@ EN = {
     "wrong_swapped": "If one factor of a product stands in place of the other, as the weight in place of the input: {numbers}.",
     "wrong_sum": "If a sum stands where a product belongs, or a product where the sum over paths belongs: {numbers}.",
     "wrong_rate": "If the learning rate is forgotten in an update, or the step is added: {numbers}.",
-    # --- the course ---
-    "answer": "Answer",
-    "answer_is": "Answer: {answer}",
-    "check_line": "{row}: {said}",
-    "check_open": "not answered yet.",
-    "check_right": "right.",
-    "check_not_yet": "not right yet. {look}",
-    "check_kind": "the answer is {asked}, and this is {given}.",
-    "check_stopped": "your code stopped with {error}",
-    "kind_number": "a number",
-    "kind_text": "a text in quotes",
-    "kind_list": "a list of {count}",
-    "kind_function": "a function or a class",
-    "kind_none": "None (is there a return missing?)",
-    "kind_other": "of type {type}",
 }
 
 ZH = {
@@ -369,21 +354,6 @@ ZH = {
     "wrong_swapped": "若把乘积的两个因子弄反，例如把权重当成输入：{numbers}。",
     "wrong_sum": "若该乘的地方用了加，或把路径相乘：{numbers}。",
     "wrong_rate": "若更新时漏了学习率，或用了加：{numbers}。",
-    # --- the course ---
-    "answer": "答案",
-    "answer_is": "答案：{answer}",
-    "check_line": "{row}：{said}",
-    "check_open": "还没有作答。",
-    "check_right": "正确。",
-    "check_not_yet": "还不对。{look}",
-    "check_kind": "这里的答案应是{asked}，而现在是{given}。",
-    "check_stopped": "你的代码因错误而停止：{error}",
-    "kind_number": "一个数",
-    "kind_text": "引号中的文字",
-    "kind_list": "含 {count} 项的列表",
-    "kind_function": "一个函数或类",
-    "kind_none": " None（是不是漏了 return？）",
-    "kind_other": " {type} 类型",
 }
 
 LESSONS_EN = {
@@ -422,7 +392,44 @@ LESSONS_ZH = {
     "saturation_3": "sigmoid 的导数不会超过 0.25，每一层都要乘上一个。在深的网络中，前面各层的梯度会消失。",
 }
 
-WORDS = {"en": EN | LESSONS_EN, "zh": ZH | LESSONS_ZH}
+COURSE_EN = {
+    "answer": "Answer",
+    "answer_is": "Answer: {answer}",
+    "check_line": "{row}: {said}",
+    "check_open": "not answered yet.",
+    "check_right": "right.",
+    "check_not_yet": "not right yet. {look}",
+    "check_kind": "the answer is {asked}, and this is {given}.",
+    "check_stopped": "your code stopped with {error}",
+    "kind_number": "a number",
+    "kind_text": "a text in quotes",
+    "kind_list": "a list of {count}",
+    "kind_function": "a function or a class",
+    "kind_none": "None (is there a return missing?)",
+    "kind_other": "of type {type}",
+}
+
+COURSE_ZH = {
+    "answer": "答案",
+    "answer_is": "答案：{answer}",
+    "check_line": "{row}：{said}",
+    "check_open": "还没有作答。",
+    "check_right": "正确。",
+    "check_not_yet": "还不对。{look}",
+    "check_kind": "这里的答案应是{asked}，而现在是{given}。",
+    "check_stopped": "你的代码因错误而停止：{error}",
+    "kind_number": "一个数",
+    "kind_text": "引号中的文字",
+    "kind_list": "含 {count} 项的列表",
+    "kind_function": "一个函数或类",
+    "kind_none": " None（是不是漏了 return？）",
+    "kind_other": " {type} 类型",
+}
+
+PAGE = {"en": EN | LESSONS_EN, "zh": ZH | LESSONS_ZH}
+"""What a live page carries with it, in every language."""
+
+WORDS = {"en": PAGE["en"] | COURSE_EN, "zh": PAGE["zh"] | COURSE_ZH}
 
 
 _default = "en"

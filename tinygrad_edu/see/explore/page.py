@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from tinygrad_edu.see.page import sealed
-from tinygrad_edu.see.words import WORDS, say
+from tinygrad_edu.see.words import PAGE, say
 
 BODY = """\
 <main class="explore" lang="{lang}">
@@ -61,7 +61,7 @@ def script(graph: dict[str, Any], program: str) -> str:
         graph: the graph as data.
         program: the function ``values`` in JavaScript.
     """
-    subject = SUBJECT.format(words=as_javascript(WORDS), graph=as_javascript(graph), program=program)
+    subject = SUBJECT.format(words=as_javascript(PAGE), graph=as_javascript(graph), program=program)
     return f"{asset('page.js')}\n{subject}"
 
 
