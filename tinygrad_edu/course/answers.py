@@ -6,12 +6,13 @@ from typing import Any
 
 from tinygrad_edu._common.checks import as_list, is_number
 from tinygrad_edu._common.text import one_line
-from tinygrad_edu.course import lesson_01, lesson_02, lesson_03
+from tinygrad_edu.course import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07
 from tinygrad_edu.course.rows import Prediction, Row, Task
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.see.words import say
 
-ROWS: dict[str, Row] = {**lesson_01.ROWS, **lesson_02.ROWS, **lesson_03.ROWS}
+LESSONS = lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07
+ROWS: dict[str, Row] = {key: row for lesson in LESSONS for key, row in lesson.ROWS.items()}
 """Everything that the notebooks ask, by key: "01.2" is the second row of notebook 01."""
 
 LONGEST_ERROR = 120  # characters
