@@ -138,7 +138,8 @@ def count_mistakes() -> list[Wrong]:
     neurons, inputs, examples = shapes().values()
     return [
         Wrong(
-            neurons * inputs, Text("that is one example; there are 1,000.", "这是一个样本；共有 1000 个。")
+            neurons * inputs,
+            Text("that is one example; there are {examples}.", "这是一个样本；共有 {examples} 个。"),
         ),
         Wrong(
             neurons * examples,
@@ -220,9 +221,10 @@ ROWS: dict[str, Row] = {
         right=lambda: EXAMPLES * 3 * 2,
         wrong=count_mistakes,
         look=Text(
-            "The result has the shape (1000, 3), and each of its numbers is a row times a column.",
-            "结果的形状是 (1000, 3)，其中每个数是一行乘以一列。",
+            "The result has the shape ({examples}, {neurons}), and each of its numbers is a row times a column.",
+            "结果的形状是 ({examples}, {neurons})，其中每个数是一行乘以一列。",
         ),
+        numbers=shapes,
         tolerance=0.001,
     ),
     "05.8": Prediction(
