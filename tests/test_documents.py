@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+QUESTIONS = (ROOT / "docs/questions.md").read_text(encoding="utf-8")
 
 
 EXAMPLES = re.findall(r"```python\n(from .*?)```\n\nprints\n\n```text\n(.*?)```", README, re.DOTALL)
@@ -29,8 +30,8 @@ def test_an_example_prints_what_the_readme_says(tmp_path, monkeypatch, code, pro
         assert path.read_text().endswith("</svg>\n")
 
 
-@pytest.mark.parametrize("line", re.findall(r"^tinygrad-edu (.*)$", README, re.MULTILINE))
-def test_a_command_of_the_readme_does_its_work(tmp_path, line):
+@pytest.mark.parametrize("line", re.findall(r"^tinygrad-edu (.*)$", README + QUESTIONS, re.MULTILINE))
+def test_a_command_does_its_work(tmp_path, line):
     command = [sys.executable, "-m", "tinygrad_edu", *shlex.split(line)]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
     assert result.returncode == 0, result.stderr
@@ -45,9 +46,17 @@ def test_the_rule_that_the_readme_quotes_stands_in_the_table():
     assert quoted in (ROOT / "tinygrad_edu/engine/rules.py").read_text(encoding="utf-8").splitlines()
 
 
+def test_each_of_the_twenty_questions_has_a_link():
+    answers = re.split(r"^### \d+\. .*\?$", QUESTIONS, flags=re.MULTILINE)[1:]
+    assert len(answers) == 20
+    assert all("](" in answer for answer in answers)
+
+
 @pytest.mark.parametrize("document", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=str)
 def test_links_between_documents_lead_somewhere(document):
-    links = re.findall(r"\]\(([\w./-]+\.(?:md|svg|py|ipynb|cff))\)", document.read_text(encoding="utf-8"))
+    links = re.findall(
+        r"\]\(([\w./-]+\.(?:md|svg|png|html|py|ipynb|cff|yml))\)", document.read_text(encoding="utf-8")
+    )
     for target in links:
         assert (document.parent / target).exists(), target
 
