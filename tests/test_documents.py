@@ -65,3 +65,17 @@ def test_links_between_documents_lead_somewhere(document):
 def test_notebooks_are_committed_with_their_outputs(notebook):
     cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+
+
+def test_the_readme_in_chinese_has_the_same_commands_and_links():
+    chinese = (ROOT / "README.zh.md").read_text(encoding="utf-8")
+    blocks = re.compile(r"^```\w*\n.*?^```$", re.MULTILINE | re.DOTALL)
+    assert blocks.findall(chinese) == blocks.findall(README)
+
+    def links(text):
+        targets = re.findall(r"\]\(([^()]+)\)", text)
+        return {target.replace(".zh.", ".").replace("README.md", "") for target in targets}
+
+    assert links(chinese) == links(README)
+    assert "](README.zh.md)" in README
+    assert "](README.md)" in chinese
