@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from random_graphs import random_graph
 
-from tinygrad_edu import Value, gradient, topological_order
+from tinygrad_edu import StaleError, Value, gradient, topological_order
+from tinygrad_edu.engine import copies
 from tinygrad_edu.engine.op import TABLE
 from tinygrad_edu.see.graph import fold
 
@@ -190,3 +191,40 @@ def test_a_pickle_is_whole_in_another_process_and_on_the_other_engine() -> None:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TINYGRAD_EDU_PURE": pure}
         line = [sys.executable, "-c", program]
         assert float(subprocess.run(line, env=environment, capture_output=True, check=True).stdout) == x.grad
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, by_pickle])
+def test_what_is_stale_is_stale_in_a_copy(copied: Callable[[Value], Value]) -> None:
+    w, x = Value(3.0, "w"), Value(2.0, "x")
+    root = (w * x) * x + 1.0
+    current = copied(root)
+    current.backward()
+    x.data = 5.0
+    other = Value(1.0) * 2.0  # made after the assignment
+    stale = copied(root)
+    for _ in range(2):  # and what is made and assigned meanwhile does not change it
+        with pytest.raises(StaleError, match="x was assigned"):
+            stale.backward()
+        other.args[0].data += 1.0
+    stale.forward()
+    stale.backward()
+    assert stale.data == 76.0
+    current.backward()  # the copy from before the assignment is its own graph
+    assert current.data == 13.0
+
+
+def test_a_pickle_that_fails_leaves_nothing_behind() -> None:
+    x = Value(1.0)
+    y = x * 2.0
+    x.stone = lambda: None  # which cannot be pickled
+    root = y + 1.0
+    for _ in range(3):
+        with pytest.raises((pickle.PicklingError, AttributeError)):
+            pickle.dumps(root)
+    gc.collect()
+    assert not [*copies._local.announced]
+    del x.stone
+    deep = root
+    for _ in range(3_000):
+        deep = deep + 1.0
+    assert pickle.loads(pickle.dumps(deep)).data == deep.data  # does not recurse

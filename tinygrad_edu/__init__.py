@@ -20,7 +20,16 @@ from tinygrad_edu._common import __version__ as __version__
 from tinygrad_edu._common.names import UnknownNameError
 from tinygrad_edu.engine.checking import Check, check_gradient
 from tinygrad_edu.engine.declare import rule
-from tinygrad_edu.engine.derivatives import derivative, hessian, hessian_vector_product, jacobian, jvp, vjp
+from tinygrad_edu.engine.derivatives import (
+    Multiplications,
+    count_multiplications,
+    derivative,
+    hessian,
+    hessian_vector_product,
+    jacobian,
+    jvp,
+    vjp,
+)
 from tinygrad_edu.engine.errors import DivisionByZeroError, DomainError, StaleError, TooLargeError
 from tinygrad_edu.engine.gradient import gradient
 from tinygrad_edu.engine.implicit import implicit
@@ -56,12 +65,14 @@ __all__ = [
     "Explorer",
     "Function",
     "Handout",
+    "Multiplications",
     "StaleError",
     "Style",
     "TooLargeError",
     "Value",
     "animate",
     "check_gradient",
+    "count_multiplications",
     "derivative",
     "diagnose",
     "draw",

@@ -1206,6 +1206,12 @@ static PyObject *get_serial(PyObject *self, void *unused)
     return PyLong_FromUnsignedLongLong(SERIAL((Value *)self));
 }
 
+static PyObject *get_stamp(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyLong_FromUnsignedLongLong(((Value *)self)->stamp);
+}
+
 static PyGetSetDef attributes[] = {
     {"data", get_data, set_data, DOC_data, "data"},
     {"grad", get_grad, set_grad, DOC_grad, "grad"},
@@ -1217,6 +1223,7 @@ static PyGetSetDef attributes[] = {
     {"is_constant", get_is_constant, NULL, DOC_is_constant, NULL},
     {"_args", get_args, NULL, NULL, NULL},
     {"_serial", get_serial, NULL, NULL, NULL},
+    {"_stamp", get_stamp, NULL, NULL, NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -1378,6 +1385,13 @@ static PyObject *value_become(PyObject *self, PyObject *given)
     return Py_NewRef(Py_None);
 }
 
+static PyObject *value_outdate(PyObject *self, PyObject *stamp)
+{
+    ((Value *)self)->stamp = PyLong_AsUnsignedLongLong(stamp);
+    last_assignment = ++tick;
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
 /* --- The types and the module --- */
 
 #define FAST(function) (PyCFunction)(void (*)(void)) function
@@ -1394,6 +1408,7 @@ static PyMethodDef methods[] = {
     {"_restore", value_restore, METH_VARARGS | METH_CLASS, NULL},
     {"_name", value_name, METH_O, NULL},
     {"_become", value_become, METH_VARARGS, NULL},
+    {"_outdate", value_outdate, METH_O, NULL},
     SCALAR_RULES(METHOD_ENTRY) {NULL, NULL, 0, NULL},
 };
 

@@ -1,13 +1,15 @@
-"""Copies and pickles of Values, to any depth, with what is shared still shared."""
+"""Copies and pickles of Values, to any depth, with what is shared still shared, and what is stale still stale."""
 
 import threading
 from typing import Any
+from weakref import WeakSet
 
 _local = threading.local()
 
 
 def state(value: Any) -> tuple[Any, ...]:
-    """Return all that a Value is, for ``_restore``."""
+    """Return all that a Value is, for ``_restore``, and last the places of arguments assigned since."""
+    args, stamp = value.args, value._stamp
     return (
         value.data,
         value.grad,
@@ -15,8 +17,9 @@ def state(value: Any) -> tuple[Any, ...]:
         value.group,
         value.is_constant,
         value.op,
-        value.args,
+        args,
         value.slopes,
+        [place for place, arg in enumerate(args) if arg._stamp > stamp],
     )
 
 
@@ -33,9 +36,9 @@ def deepcopy(value: Any, memo: dict[int, Any]) -> Any:
 
     for each in value._order(value):
         if id(each) not in memo:
-            data, grad, label, group, constant, op, args, slopes = state(each)
+            data, grad, label, group, constant, op, args, slopes, assigned = state(each)
             args = tuple([memo[id(arg)] for arg in args])
-            made = each._restore(data, grad, label, group, constant, op, args, slopes)
+            made = restore(type(each), None, (data, grad, label, group, constant, op, args, slopes, assigned))
             memo[id(each)] = made
             own = attributes(each)
             if own:
@@ -49,27 +52,34 @@ def reduce(value: Any) -> Any:
     While that list is pickled its Values need no lists of their own: all their arguments stand before
     them, so the pickler never goes deeper than one Value.
     """
-    announced = _local.__dict__.setdefault("announced", {})
+    announced: WeakSet[_End] = _local.__dict__.setdefault("announced", WeakSet())
     before: Any = None
-    if value.args and id(value) not in announced:
+    if value.args and not any(id(value) in end.values for end in announced):
         order = value._order(value)[:-1]
-        announced.update((id(each), each) for each in order)
-        before = (order, _End(list(map(id, order))))
+        end = _End(order)
+        announced.add(end)
+        before = (order, end)
     return restore, (type(value), before, state(value)), attributes(value)
 
 
 class _End:
-    """Stands after the list in a pickle, and ends the announcement when it is written."""
+    """Stands after the list in a pickle, and ends the announcement when it is written.
 
-    def __init__(self, announced: list[int]) -> None:
-        self.announced = announced
+    The pickler alone refers to it, so that a pickle that fails ends the announcement too.
+    """
+
+    def __init__(self, order: list[Any]) -> None:
+        self.values = {id(value): value for value in order}
 
     def __reduce__(self) -> Any:
-        for key in self.announced:
-            _local.announced.pop(key, None)
+        _local.announced.discard(self)
         return tuple, ()
 
 
 def restore(kind: Any, before: Any, of: tuple[Any, ...]) -> Any:
     """Return the Value with this state."""
-    return kind._restore(*of)
+    *rest, assigned = of
+    value = kind._restore(*rest)
+    if assigned:
+        value._outdate(min(value.args[place]._stamp for place in assigned) - 1)
+    return value

@@ -125,14 +125,14 @@ sum       = rule("sum",       lambda xs: total(xs),                             
 mean      = rule("mean",      lambda xs: total(xs) / length(xs),                                lambda z, xs: ([1.0 / length(xs) for x in xs],), over_lists=True)
 dot       = rule("dot",       lambda xs, ys: total(x * y for x, y in zip(xs, ys, strict=True)), lambda z, xs, ys: (ys, xs), over_lists=True)
 logsumexp = rule("logsumexp", lambda xs: _logsumexp(xs),                                        lambda z, xs: (_softmax(xs),), over_lists=True)
-prod      = rule("prod",      lambda xs: _products(xs)[-1],                                     lambda z, xs: (_products_of_others(xs),), over_lists=True)
+prod      = rule("prod",      lambda xs: narrowed(_products(xs)[-1]),                           lambda z, xs: (_products_of_others(xs),), over_lists=True)
 norm      = rule("norm",      lambda xs: _norm(xs, _scale(xs)) / _scale(xs),                    lambda z, xs: (_direction(xs),), over_lists=True)  # 0 at the origin
 max       = rule("max",       lambda xs: largest(xs),                                           lambda z, xs: (_shared(xs, z),), over_lists=True, selects=True)  # a tie is shared
 min       = rule("min",       lambda xs: -largest([-x for x in xs]),                            lambda z, xs: (_shared(xs, z),), over_lists=True, selects=True)
 
 # --- What the slopes above need with all digits, also where the plain formula rounds or overflows on its way ---
 
-lowered    = rule("lowered",    lambda x, y, *, k: pow(x, y - k) * pow(clip(x, 5e-324, LARGEST), y - (y - k + k)), lambda z, x, y, *, k: ((y - k) * lowered(x, y, k + 1), xlogy(z, x)))  # x**(y - k)
+lowered    = rule("lowered",    lambda x, y, *, k: _lowered(x, y, k),                                              lambda z, x, y, *, k: ((y - k) * lowered(x, y, k + 1), xlogy(z, x)))  # x**(y - k)
 xlogy      = rule("xlogy",      lambda x, y: x * log(where(x, y, clip(y, 1.0, 2.0))),                              lambda z, x, y: (log(y), x / y))  # x·log(y), 0 for x = 0
 unit       = rule("unit",       lambda x, y: _unit(x, y),                                                          lambda z, x, y: (unit(y, x) / hypot(x, y) * unit(y, x), -z * unit(y, x) / hypot(x, y)))  # x / hypot(x, y), 0 at the origin
 exp_sub    = rule("exp_sub",    lambda x, y: _exp_sub(x, y),                                                       lambda z, x, y: (z, -z))  # exp(x - y)
@@ -164,10 +164,38 @@ def length(xs: Any) -> Any:
     return xs.length if hasattr(xs, "length") else float(len(xs))
 
 
+class Wide:
+    """A float with an exponent of its own: a product of many neither overflows nor underflows on the way."""
+
+    def __init__(self, fraction: float, exponent: int = 0) -> None:
+        self.fraction, more = math.frexp(fraction)
+        self.exponent = exponent + more
+
+    def __mul__(self, other: Any) -> Any:
+        return Wide(self.fraction * other.fraction, self.exponent + other.exponent)
+
+
+def widened(x: Any) -> Any:
+    """Return a finite float as ``Wide``, anything else as it is."""
+    return Wide(x) if type(x) is float and math.isfinite(x) else x
+
+
+def narrowed(x: Any) -> Any:
+    """Return the float that a ``Wide`` stands for, anything else as it is.
+
+    Raises:
+        OverflowError: if it is too large for a float.
+    """
+    return math.ldexp(x.fraction, x.exponent) if isinstance(x, Wide) else x
+
+
 def _products(xs: Iterable[Any]) -> list[Any]:
     """Return the product of no factor, of the first, of the first two, and so on to that of all."""
-    products: list[Any] = [1.0]
-    for x in xs:
+    xs = list(xs)
+    wide = [*map(widened, xs)]
+    one, factors = (Wide(1.0), wide) if all(isinstance(x, Wide) for x in wide) else (1.0, xs)
+    products: list[Any] = [one]
+    for x in factors:
         products.append(products[-1] * x)
     return products
 
@@ -175,7 +203,7 @@ def _products(xs: Iterable[Any]) -> list[Any]:
 def _products_of_others(xs: Any) -> list[Any]:
     """Return for each of a list the product of all others, without a division."""
     before, after = _products(xs), _products(reversed(xs))
-    return [x * y for x, y in zip(before, after[-2::-1], strict=False)]
+    return [narrowed(x * y) for x, y in zip(before, after[-2::-1], strict=False)]
 
 
 def _shared(xs: Any, z: Any) -> list[Any]:
@@ -193,7 +221,7 @@ def _power_below(x: Any, n: Any) -> Any:
     """Return x**(n - 1)."""
     if n == 2:
         return x
-    return power(x, n - 1) if n - 1 + 1 == n else lowered(x, n, 1)  # where n - 1 is rounded
+    return power(x, n - 1) if _lost(n, 1.0) == 0 else lowered(x, n, 1)
 
 
 def _logsumexp(xs: Any) -> Any:
@@ -252,13 +280,22 @@ def _mish(x: Any) -> Any:
     return silu(x) * (1.0 + 1.0 / (2.0 + exp(y) + 2.0 * exp(-y)))
 
 
-def _exp_sub(x: Any, y: Any) -> Any:
-    """Return exp(x - y), with what x - y loses by rounding (T. J. Dekker, 1971)."""
-    x, y = 0.5 * x, 0.5 * y  # so that x - y cannot overflow
+def _lost(x: Any, y: Any) -> Any:
+    """Return what x - y loses by rounding (D. E. Knuth, 1969)."""
     difference = x - y
     back = difference - x
-    lost = (x - (difference - back)) - (y + back)
-    return exp(2.0 * difference) * (1.0 + 2.0 * lost)
+    return (x - (difference - back)) - (y + back)
+
+
+def _lowered(x: Any, y: Any, k: Any) -> Any:
+    """Return x**(y - k), with what y - k loses by rounding: of a whole number, that it is odd."""
+    return pow(x, y - k) * pow(where(step(-x), x, clip(x, 5e-324, LARGEST)), _lost(y, k))
+
+
+def _exp_sub(x: Any, y: Any) -> Any:
+    """Return exp(x - y), with what x - y loses by rounding."""
+    x, y = 0.5 * x, 0.5 * y  # so that x - y cannot overflow
+    return exp(2.0 * (x - y)) * (1.0 + 2.0 * _lost(x, y))
 
 
 def _bell(x: Any, factor: float) -> Any:
@@ -281,14 +318,14 @@ def _normal_cdf(x: Any) -> Any:
 def softmax(values: Iterable[Any]) -> list[Any]:
     """Return exp(x) / (sum of all exp(x)) for every x of a list of numbers or Values.
 
-    The largest number is subtracted first, so that exp cannot overflow; the result and its derivatives
-    stay the same.
+    The largest number is subtracted first, so that exp cannot overflow; the result stays the same whatever
+    is subtracted, so that its derivative is not needed.
 
     >>> softmax([1000.0, 1000.0])
     [0.5, 0.5]
     """
     xs = list(values)
-    shift = largest([getattr(x, "data", x) for x in xs])
+    shift = stop_gradient(max(xs)) if xs else 0.0
     exponentials = [exp(x - shift) for x in xs]
     whole = sum(exponentials)
     return [exponential / whole for exponential in exponentials]

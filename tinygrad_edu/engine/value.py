@@ -312,6 +312,11 @@ class Value(Common):
     def _become(self, op: Op, slopes: tuple[float, ...]) -> None:
         self._maker, self._slopes = op, slopes
 
+    def _outdate(self, stamp: int) -> None:
+        """Say that this Value was computed at that time; what was assigned since makes it stale."""
+        self._stamp = stamp
+        Value._last_assignment = _tick()
+
 
 def _node(op: Op | None, args: tuple[Value, ...], data: float, slopes: tuple[float, ...]) -> Value:
     value: Value = object.__new__(Value)
