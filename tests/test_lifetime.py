@@ -197,8 +197,7 @@ def test_a_pickle_is_whole_in_another_process_and_on_the_other_engine() -> None:
 def test_what_is_stale_is_stale_in_a_copy(copied: Callable[[Value], Value]) -> None:
     w, x = Value(3.0, "w"), Value(2.0, "x")
     root = (w * x) * x + 1.0
-    current = copied(root)
-    current.backward()
+    current = copy.deepcopy(root)
     x.data = 5.0
     other = Value(1.0) * 2.0  # made after the assignment
     stale = copied(root)

@@ -1,4 +1,4 @@
-"""Copies and pickles of Values, to any depth, with what is shared still shared, and what is stale still stale."""
+"""Copies and pickles of Values, to any depth: what is shared stays shared, what is stale stays stale."""
 
 import threading
 from typing import Any

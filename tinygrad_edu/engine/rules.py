@@ -181,12 +181,10 @@ def widened(x: Any) -> Any:
 
 
 def narrowed(x: Any) -> Any:
-    """Return the float that a ``Wide`` stands for, anything else as it is.
-
-    Raises:
-        OverflowError: if it is too large for a float.
-    """
-    return math.ldexp(x.fraction, x.exponent) if isinstance(x, Wide) else x
+    """Return the float that a ``Wide`` stands for, infinity if it is too large; anything else as it is."""
+    if not isinstance(x, Wide):
+        return x
+    return math.ldexp(x.fraction, x.exponent) if x.exponent <= 1024 else math.copysign(math.inf, x.fraction)
 
 
 def _products(xs: Iterable[Any]) -> list[Any]:
@@ -288,8 +286,11 @@ def _lost(x: Any, y: Any) -> Any:
 
 
 def _lowered(x: Any, y: Any, k: Any) -> Any:
-    """Return x**(y - k), with what y - k loses by rounding: of a whole number, that it is odd."""
-    return pow(x, y - k) * pow(where(step(-x), x, clip(x, 5e-324, LARGEST)), _lost(y, k))
+    """Return x**(y - k), with what y - k loses by rounding: of a large whole number, whether it is odd."""
+    lost = _lost(y, k)
+    large = greater(abs(lost), 0.25)  # then the power is 0 or infinite, unless x is very near 1 or -1
+    size = minimum(maximum(abs(x), where(large, 0.5, 5e-324)), where(large, 2.0, LARGEST))
+    return pow(x, y - k) * pow(where(step(-x), -size, size), lost)
 
 
 def _exp_sub(x: Any, y: Any) -> Any:

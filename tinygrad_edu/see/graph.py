@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, Literal, TypeAlias, get_args
 
 from tinygrad_edu._common.text import one_line
+from tinygrad_edu.engine import rules
 from tinygrad_edu.engine.errors import expect_values
 from tinygrad_edu.engine.gradient import adjoints, expressions, is_taken, local_derivatives, reached
 from tinygrad_edu.engine.value import Value, topological_order
@@ -19,6 +20,15 @@ from tinygrad_edu.see.words import say
 
 Detail = Literal["ops", "named", "neuron", "layer", "network"]
 DETAILS = get_args(Detail)
+
+Mode = Literal["reverse", "forward"]
+
+
+def expect_mode(mode: str) -> None:
+    """Raise a ValueError unless it is one of the two modes of differentiation."""
+    if mode not in get_args(Mode):
+        raise ValueError(f"mode={mode!r} is not known: use 'reverse' or 'forward'")
+
 
 INSIDE_A_NEURON = {"net", "weight", "bias"}
 """The roles of what ``detail="neuron"`` hides."""
@@ -38,6 +48,7 @@ class Edge:
         between: ``target`` and the hidden Values below it, arguments before results.
         position: which argument of ``target`` it is, where every operation is visible.
         is_taken: False if all paths through the edge take a branch that was not taken, as ``where`` has.
+        is_stopped: whether ``stop_gradient`` stands on all paths through the edge.
     """
 
     def __init__(
@@ -48,6 +59,7 @@ class Edge:
         between: list[Value] | None = None,
         position: int | None = None,
         is_taken: bool = True,
+        is_stopped: bool = False,
     ) -> None:
         self.source = source
         self.target = target
@@ -55,6 +67,7 @@ class Edge:
         self.between = between or []
         self.position = position
         self.is_taken = is_taken
+        self.is_stopped = is_stopped
 
     @property
     def jacobian(self) -> list[list[float]]:
@@ -201,18 +214,43 @@ class Graph:
         An edge carries ∂(its source)/∂wrt · its slope · ∂root/∂(its target). What all edges out of
         ``wrt`` carry adds up to ∂root/∂wrt, and so does what all edges into the root carry.
         """
-        tangent = {wrt: 1.0}  # the derivative of each Value on the path with respect to wrt
+        tangents = self.tangents(wrt)
         flows: dict[Edge, float] = {}
+        on_paths = {wrt}
         for node in self.nodes:
-            if node in tangent:
-                for edge in self.outgoing[node]:
-                    change = tangent[node] * edge.slope if edge.is_taken else 0.0
-                    tangent[edge.target] = tangent.get(edge.target, 0.0) + change
+            if node in on_paths:
+                for edge in self.passing[node]:
+                    on_paths.add(edge.target)
                     rest = self.contribution(edge)
-                    flows[edge] = tangent[node] * rest if rest else 0.0
+                    flows[edge] = tangents[node] * rest if rest else 0.0
         return flows
 
+    def tangents(self, wrt: Value) -> dict[Value, float]:
+        """Return the derivative with respect to ``wrt`` of each Value that depends on it, by a forward sweep.
+
+        >>> from tinygrad_edu import Value
+        >>> x = Value(3.0)
+        >>> list(fold(x * x + 1.0).tangents(x).values())
+        [1.0, 6.0, 6.0]
+        """
+        tangents = {wrt: 1.0}
+        for node in self.nodes:
+            if node in tangents:
+                for edge in self.outgoing[node]:
+                    before = tangents.setdefault(edge.target, 0.0)
+                    if edge.is_taken and tangents[node]:
+                        tangents[edge.target] = before + edge.slope * tangents[node]
+        return tangents
+
     # --- Paths ---
+
+    @cached_property
+    def passing(self) -> dict[Node, list[Edge]]:
+        """The edges that start at each node and are on a path: none that ``stop_gradient`` stops is."""
+        return {
+            node: [edge for edge in edges if not edge.is_stopped and self._paths_onward[edge.target]]
+            for node, edges in self.outgoing.items()
+        }
 
     def path_count(self, source: Node) -> int:
         """Return how many paths lead from ``source`` to the root.
@@ -229,8 +267,11 @@ class Graph:
     @cached_property
     def _paths_onward(self) -> dict[Node, int]:
         """How many paths lead from each node to the root: the derivatives if all slopes were 1."""
-        ones = {node: [(edge.source, 1) for edge in edges] for node, edges in self.incoming.items()}
-        return adjoints(self.root, self.nodes, ones.__getitem__, one=1)
+        ones = {
+            node: [(edge.source, 1) for edge in edges if not edge.is_stopped]
+            for node, edges in self.incoming.items()
+        }
+        return dict.fromkeys(self.nodes, 0) | adjoints(self.root, self.nodes, ones.__getitem__, one=1)
 
     def paths(self, source: Node, most: int | None = None) -> list[list[Edge]]:
         """Return the paths from ``source`` to the root: all of them, or those ``most`` that contribute most.
@@ -243,7 +284,7 @@ class Graph:
             if node is not self.root:
                 onward = [
                     (size * abs(edge.slope), (edge, rest))
-                    for edge in self.outgoing[node]
+                    for edge in self.passing[node]
                     for size, rest in paths[edge.target]
                 ]
                 if most is not None and len(onward) > most:
@@ -259,7 +300,7 @@ class Graph:
             if node in paths:
                 if paths[node] * onward[node] == total:
                     found.add(node)
-                for edge in self.outgoing[node]:
+                for edge in self.passing[node]:
                     paths[edge.target] = paths.get(edge.target, 0) + paths[node]
                     if paths[node] * onward[edge.target] == total:
                         found.add(edge)
@@ -275,9 +316,12 @@ class Graph:
         return self.root not in self._reached([source], without, self.nodes)
 
     def _reached(self, start: list[Node], without: Collection[Edge], nodes: Iterable[Node]) -> set[Node]:
-        return reached(
-            nodes, lambda node: [edge.source for edge in self.incoming[node] if edge not in without], start
-        )
+        def sources(node: Node) -> list[Node]:
+            return [
+                edge.source for edge in self.incoming[node] if not edge.is_stopped and edge not in without
+            ]
+
+        return reached(nodes, sources, start)
 
     @cached_property
     def _position(self) -> dict[Node, int]:
@@ -347,7 +391,7 @@ def natural_detail(root: Value) -> Detail:
 
 def _all_edges(order: list[Value]) -> list[Edge]:
     return [
-        Edge(arg, value, slope, [value], position, is_taken(value, slope))
+        Edge(arg, value, slope, [value], position, is_taken(value, slope), value.op is rules.stop_gradient)
         for value in order
         for position, (arg, slope) in enumerate(zip(value.args, value.slopes, strict=True))
     ]
@@ -366,8 +410,19 @@ def folded(order: list[Value], detail: Detail, keep: Collection[Value] = ()) -> 
             below = topological_order(target, is_leaf=visible.__contains__)
             between = [value for value in below if value is target or value not in visible]
             slopes = adjoints(target, between, local_derivatives)
+            passing = {target}  # what a path without stop_gradient leads from to the target
+            for value in reversed(between):
+                if value in passing and value.op is not rules.stop_gradient:
+                    passing.update(value.args)
             edges += [
-                Edge(source, target, slopes.get(source, 0.0), between, is_taken=source in slopes)
+                Edge(
+                    source,
+                    target,
+                    slopes.get(source, 0.0),
+                    between,
+                    is_taken=source in slopes,
+                    is_stopped=source not in passing,
+                )
                 for source in below
                 if source is not target and source in visible
             ]

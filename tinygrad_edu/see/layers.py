@@ -86,7 +86,13 @@ class LayerGraph(Graph):
             return parts[0]
         slopes = {(part.target, part.source): part.slope for part in parts}
         rows = [[slopes.get((t, s), 0.0) for s in self.values(source)] for t in self.values(target)]
-        return Edge(source, target, rows, is_taken=any(part.is_taken for part in parts))
+        return Edge(
+            source,
+            target,
+            rows,
+            is_taken=any(part.is_taken for part in parts),
+            is_stopped=all(part.is_stopped for part in parts),
+        )
 
     @property
     def finer(self) -> Graph:

@@ -15,7 +15,7 @@ from tinygrad_edu.see.draw.factors import Factors
 from tinygrad_edu.see.draw.network import Figure
 from tinygrad_edu.see.draw.style import NATURAL, Style
 from tinygrad_edu.see.draw.view import gradient_caption, is_crowded, view
-from tinygrad_edu.see.graph import DETAILS, Detail, Graph, fold, folded, independence
+from tinygrad_edu.see.graph import DETAILS, Detail, Graph, Mode, expect_mode, fold, folded, independence
 from tinygrad_edu.see.layers import COARSEST, LayerGraph
 from tinygrad_edu.see.network import Network, NoNetworkError, read_network
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Texts = dict[str, list[str]]
 
 COLOURS = "Orange raises the derivative, blue lowers it; width shows by how much"
+FORWARD = "Forward mode: tangent is ∂(Value)/∂{name}, and flows with the arrows"
 NUMBERS = "The number on a line is ∂(result)/∂(argument)"
 WEIGHTS = "A line is a weight: width shows its size, dashes that it is negative."
 MATRICES = "; between layers, the matrix of such derivatives."
@@ -142,6 +143,7 @@ def draw(
     constants: bool = True,
     legend: bool = False,
     style: Style = NATURAL,
+    mode: Mode = "reverse",
 ) -> Drawing:
     """Draw the graph of a Value.
 
@@ -171,10 +173,13 @@ def draw(
         constants: at "ops", show the plain numbers in expressions.
         legend: say below what colours and widths mean.
         style: size, letters, digits and colours: ``Style(size="slide")``, ``Style(theme="print")``.
+        mode: "reverse" shows backpropagation. "forward" shows a forward sweep from the one Value ``wrt``: its
+            derivative of every Value as ``tangent``, the flow with the arrows, the product beside the root.
 
     Raises:
         TypeError: if ``root`` or one of ``wrt`` is not a Value.
-        ValueError: for another ``detail`` or ``rankdir``, or if there is no such ``sample``.
+        ValueError: for another ``detail``, ``rankdir`` or ``mode``, if there is no such ``sample``, or if a
+            forward sweep is to start at none or several.
 
     >>> from tinygrad_edu import worked_example
     >>> example = worked_example()
@@ -186,8 +191,12 @@ def draw(
         raise ValueError(f"rankdir={rankdir!r} is not known: use 'LR' or 'TB'")
     several = listed(wrt)
     expect_values("draw(root, wrt) takes", root, *several)
+    expect_mode(mode)
+    forward = mode == "forward"
+    if forward and len(several) != 1:
+        raise ValueError("mode='forward' shows one sweep: name the one Value as wrt from which it starts")
     instead = ""
-    if detail == "network" or (detail is None and rankdir == "LR"):
+    if not forward and (detail == "network" or (detail is None and rankdir == "LR")):
         try:
             figure = _figure(read_network(root, sample), several, [_stale(root)], legend, style)
             if figure is not None:
@@ -202,12 +211,17 @@ def draw(
     caption = f"{instead}: drawn at detail={graph.detail!r}" if instead else caption
     sentences = [independence(graph, value) for value in several]
     shown = [value for value, sentence in zip(several, sentences, strict=True) if not sentence]
-    captions = [caption, *sentences, _stale(root), gradient_caption(graph, shown)]
+    forward = forward and bool(shown)
+    grads = FORWARD.format(name=graph.names[several[0]]) if forward else gradient_caption(graph, shown)
+    captions = [caption, *sentences, _stale(root), grads]
     if legend:
         captions += [f"{COLOURS}; dashed: not at all."] * bool(shown) + [
             NUMBERS + (MATRICES if graph.detail == "layer" else ".")
         ]
-    picture, caption = view(graph, shown, constants, style.significant), "\n".join(filter(None, captions))
+    picture, caption = (
+        view(graph, shown, constants, style.significant, forward),
+        "\n".join(filter(None, captions)),
+    )
     font_size = style.font_size * 12 / NATURAL.font_size
     source, laid_out = (
         dot.digraph(drawn, rankdir, caption, font_size=font_size)

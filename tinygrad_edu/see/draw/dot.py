@@ -64,12 +64,14 @@ class Picture(NamedTuple):
         arrows: the edges, with the ids e0, e1, ….
         columns: the nodes by position, column by column, each from top to bottom; as Graphviz likes if empty.
         is_entangled: whether the edges cross so many ranks that only straight lines are laid out quickly.
+        is_forward: whether what flows goes with the arrows.
     """
 
     nodes: list[Node]
     arrows: list[Arrow]
     columns: Sequence[Sequence[int]] = ()
     is_entangled: bool = False
+    is_forward: bool = False
 
 
 _NUMBER = re.compile(r"(?<![\w₀-₉])\(?(?:−?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|inf|nan)|–)\)?(?!\w)")
@@ -150,7 +152,7 @@ def digraph(
                 same.edge(f"n{above}", f"n{below}", style="invis")
     for i, arrow in enumerate(picture.arrows):
         if arrow.flow is not None:
-            look = theme.flow(arrow.flow, largest)
+            look = theme.flow(arrow.flow, largest) | ({"dir": "forward"} if picture.is_forward else {})
         else:
             look = theme.LINE_FAINT if some_path else theme.LINE_PLAIN
         label = arrow.label

@@ -38,7 +38,9 @@ def _height(graph: Graph) -> int:
     return max([len(nodes) * ROW for nodes in graph.columns] + [count * label for count in between.values()])
 
 
-def view(graph: Graph, wrt: Sequence[Value] = (), constants: bool = True, digits: int = 6) -> Picture:
+def view(
+    graph: Graph, wrt: Sequence[Value] = (), constants: bool = True, digits: int = 6, forward: bool = False
+) -> Picture:
     """Return the nodes and the edges of a picture, those on the paths from ``wrt`` to the root marked.
 
     Args:
@@ -46,10 +48,13 @@ def view(graph: Graph, wrt: Sequence[Value] = (), constants: bool = True, digits
         wrt: Values of the graph.
         constants: show the plain numbers of expressions, where every operation is shown.
         digits: how many significant digits a number has.
+        forward: show the tangents of a forward sweep from the only one of ``wrt``, not the gradients; the
+            flow goes with the arrows, and the product stands beside the root.
     """
     flows = _flows(graph, wrt)
     names = {node: subscripted(name) for node, name in graph.names.items()}
-    grads = shown_gradients(graph, wrt)
+    tangents = graph.finer.tangents(wrt[0]) if forward else {}
+    grads = dict.fromkeys(graph.adjoint, 0.0) | tangents if forward else shown_gradients(graph, wrt)
     shown = [node for node in graph.nodes if constants or not node.is_constant]
     on_path = {*wrt, *(end for edge in flows for end in (edge.source, edge.target))}
     nodes = []
@@ -60,9 +65,10 @@ def view(graph: Graph, wrt: Sequence[Value] = (), constants: bool = True, digits
             values = graph.values(node)
             grad = interval([grads[value] for value in values], digits) if grads else "–"
             data = interval([value.data for value in values], digits)
-            rows = [_title(graph, node, names), f"data {data}", f"grad {grad}"]
-        if node in wrt:
-            rows.append(_product(graph, node, names, digits))
+            kind = "tangent" if forward else "grad"
+            rows = [_title(graph, node, names), f"data {data}", f"{kind} {grad}"]
+        if node in (wrt if not forward else [graph.root]):
+            rows.append(_product(graph, wrt[0] if forward else node, names, digits))
         nodes.append(Node(rows, node in on_path, node.is_constant))
     position = {node: i for i, node in enumerate(shown)}
     arrows = [
@@ -77,9 +83,8 @@ def view(graph: Graph, wrt: Sequence[Value] = (), constants: bool = True, digits
     ]
     columns = [[position[node] for node in column if node in position] for column in graph.columns]
     is_entangled = graph.ranks_crossed > theme.MOST_RANKS_CROSSED
-    return Picture(
-        nodes, arrows, [] if is_entangled else [column for column in columns if column], is_entangled
-    )
+    shown_columns = [] if is_entangled else [column for column in columns if column]
+    return Picture(nodes, arrows, shown_columns, is_entangled, forward)
 
 
 # --- Gradients ---

@@ -8,6 +8,7 @@ from typing import Any, overload
 from tinygrad_edu._common.checks import is_number
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine import limits
+from tinygrad_edu.engine.derivatives import count_multiplications
 from tinygrad_edu.engine.errors import expect_values
 from tinygrad_edu.engine.gradient import listed
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
@@ -15,7 +16,17 @@ from tinygrad_edu.see.explain.budget import budget_sentence
 from tinygrad_edu.see.explain.derivation import Derivation, Equation, Section, Writer
 from tinygrad_edu.see.explain.layers import layer_sections
 from tinygrad_edu.see.explain.reasons import reasons
-from tinygrad_edu.see.graph import Detail, Edge, Graph, Node, fold, independence, multiplied
+from tinygrad_edu.see.graph import (
+    Detail,
+    Edge,
+    Graph,
+    Mode,
+    Node,
+    expect_mode,
+    fold,
+    independence,
+    multiplied,
+)
 from tinygrad_edu.see.layers import LayerGraph
 from tinygrad_edu.see.notation import as_sum
 from tinygrad_edu.see.words import chosen, say
@@ -24,6 +35,7 @@ MOST_PATHS = 8  # more are not written out one by one; the three largest are
 MOST_EQUATIONS = 60  # in one section
 MOST_REASONS = 4
 MOST_EXPLAINED = 20  # Values, where none was named
+MOST_COUNTED = 20_000  # Values of a graph whose multiplications are counted
 LONGEST = 240  # characters of a formula that a reader reads
 
 
@@ -40,13 +52,20 @@ class Explanation(Derivation):
         edges: every edge on a path, once.
         reasons: sentences that say what makes the derivative zero or small.
         budget: a sentence that says which factors make it small or large, "" if none does.
+        mode: "reverse" for backpropagation, "forward" for a forward sweep.
     """
 
     def __init__(
-        self, graph: Graph, wrt: Value, learning_rate: float | None = None, lang: str | None = None
+        self,
+        graph: Graph,
+        wrt: Value,
+        learning_rate: float | None = None,
+        lang: str | None = None,
+        mode: Mode = "reverse",
     ) -> None:
         self.root: Value = graph.root
         self.wrt = wrt
+        self.mode = mode
         self._graph = graph
         self._learning_rate = learning_rate
         self._lang = chosen(lang)
@@ -70,7 +89,7 @@ class Explanation(Derivation):
         on_paths = [edge for path in self.paths for edge in path]
         self.edges = [*dict.fromkeys([*on_paths, *reversed(graph.flows(wrt))])]
         self.reasons = reasons(graph, wrt, self.edges, self._lang)
-        if graph.detail != "layer" and self.path_count and wrt is not graph.root:
+        if self.mode == "reverse" and graph.detail != "layer" and self.path_count and wrt is not graph.root:
             self.budget = budget_sentence(graph, wrt, self._lang)
 
     def _names_used(self) -> dict[Node, str]:
@@ -100,9 +119,15 @@ class Explanation(Derivation):
         writer = self._writer(latex)
         if not self.path_count or self.root is self.wrt:
             value = Equation(self._derivative(writer), [f"= {writer.number(self.value)}"])
-            title = self._independence or writer.say("same_value")
+            same = "same_value" if self.root is self.wrt else "all_stopped"
+            title = self._independence or writer.say(
+                same, start=writer.names[self.wrt], end=writer.names[self.root]
+            )
             ending = {".": ":", "。": "："}.get(title[-1], title[-1])  # an equation follows
             sections = [Section(title[:-1] + ending, [value])]
+        elif self.mode == "forward":
+            sections = [*self._definitions(writer), self._factors(writer), self._forward_pass(writer)]
+            sections += self._cost(writer)
         elif self._graph.detail == "layer":
             sections = layer_sections(LayerGraph(self._graph, keep=[self.wrt]), self.wrt, writer)
         else:
@@ -126,7 +151,7 @@ class Explanation(Derivation):
     def _along(self, edge: Edge, writer: Writer) -> str:
         """Write the derivative along an edge, marked where it is not the whole ∂target/∂source."""
         symbol = writer.derivative(writer.names[edge.target], writer.names[edge.source])
-        twins = [twin for twin in self._graph.outgoing[edge.source] if twin.target is edge.target]
+        twins = [twin for twin in self._graph.passing[edge.source] if twin.target is edge.target]
         if len(twins) > 1:  # as in x·x
             return symbol + writer.words(writer.say("use", number=twins.index(edge) + 1))
         return symbol + (writer.words(writer.say("direct")) if self._graph.has_detour(edge) else "")
@@ -221,7 +246,7 @@ class Explanation(Derivation):
 
         def equations() -> Iterator[Equation]:
             for node in reversed(self._graph.nodes):
-                edges = self._graph.outgoing[node] if node in on_path else []
+                edges = self._graph.passing[node] if node in on_path else []
                 if all(edge.target is root for edge in edges) and len(edges) < 2:
                     continue  # one of the factors above
                 symbols, numbers = [], []
@@ -243,6 +268,54 @@ class Explanation(Derivation):
 
         return _section(writer, "used_again", equations())
 
+    def _forward_pass(self, writer: Writer) -> Section:
+        """The tangents: the derivative of each Value with respect to ``wrt``, from that of its arguments."""
+        names, wrt, tangents = writer.names, self.wrt, self._graph.tangents(self.wrt)
+        arriving: dict[Node, list[Edge]] = {}
+        for edge in self._graph.flows(wrt):
+            arriving.setdefault(edge.target, []).append(edge)
+
+        def equations() -> Iterator[Equation]:
+            yield Equation(writer.derivative(names[wrt], names[wrt]), ["= 1"])
+            for node in self._graph.nodes:
+                edges = arriving.get(node)
+                if edges is None:
+                    continue
+                symbols, numbers, amounts = [], [], []
+                for edge in edges:
+                    symbol, number = self._along(edge, writer), writer.factor(edge.slope)
+                    if edge.source is not wrt:
+                        symbol += f" {writer.dot} {writer.derivative(names[edge.source], names[wrt])}"
+                        number += f" {writer.times} {writer.factor(tangents[edge.source])}"
+                    symbols.append(symbol)
+                    numbers.append(number)
+                    amounts.append(edge.slope * tangents[edge.source] if edge.is_taken else 0.0)
+                left, value = writer.derivative(names[node], names[wrt]), f"= {writer.number(tangents[node])}"
+                if symbols == [left]:  # along the only edge from wrt itself
+                    yield Equation(left, [value])
+                else:
+                    written, terms = as_sum(numbers), writer.sum(amounts, amounts)
+                    added = terms if len(edges) > 1 and terms != written else []
+                    yield Equation(left, [*as_sum(symbols), *written, *added, value])
+
+        return _section(writer, "forward", equations(), start=names[wrt], end=names[self.root])
+
+    def _cost(self, writer: Writer) -> list[Section]:
+        """What all derivatives would cost in either mode."""
+        order = topological_order(self.root)
+        leaves = [value for value in order if not value.args and not value.is_constant]
+        if len(order) > MOST_COUNTED or len(leaves) < 2:
+            return []
+        counts = count_multiplications(self.root, leaves)
+        sentence = writer.say(
+            "forward_cost",
+            wrt=writer.names[self.wrt],
+            inputs=f"{counts.inputs:,}",
+            forward=f"{counts.forward:,}",
+            reverse=f"{counts.reverse:,}",
+        )
+        return [Section(sentence, [])]
+
     def _update(self, writer: Writer, learning_rate: float) -> Section:
         name, rate = writer.name(writer.names[self.wrt]), writer.number(learning_rate)
         before, after = self.wrt.data, self.wrt.data - learning_rate * self.value
@@ -255,10 +328,10 @@ class Explanation(Derivation):
         return Section(writer.say("update"), [Equation(name + writer.updated, right)])
 
 
-def _section(writer: Writer, title: str, equations: Iterable[Equation]) -> Section:
+def _section(writer: Writer, title: str, equations: Iterable[Equation], **fields: Any) -> Section:
     """Return a section of no more equations than a reader can take in."""
     listed = list(islice(equations, MOST_EQUATIONS + 1))
-    title = writer.say(title)
+    title = writer.say(title, **fields)
     if len(listed) > MOST_EQUATIONS:
         title = writer.say("first_of", title=title[:-1], count=MOST_EQUATIONS)
     return Section(title, listed[:MOST_EQUATIONS])
@@ -288,6 +361,7 @@ def explain(
     detail: Detail | None = None,
     learning_rate: float | None = None,
     lang: str | None = None,
+    mode: Mode = "reverse",
 ) -> Explanation: ...
 @overload
 def explain(
@@ -297,6 +371,7 @@ def explain(
     detail: Detail | None = None,
     learning_rate: float | None = None,
     lang: str | None = None,
+    mode: Mode = "reverse",
 ) -> Explanations: ...
 def explain(
     root: Value,
@@ -305,6 +380,7 @@ def explain(
     detail: Detail | None = None,
     learning_rate: float | None = None,
     lang: str | None = None,
+    mode: Mode = "reverse",
 ) -> Explanation | Explanations:
     """Explain the derivative of ``root`` with respect to ``wrt``: the chain rule, written out.
 
@@ -318,11 +394,14 @@ def explain(
             between the leaves and the root have labels, else "ops".
         learning_rate: also show the update w⁺ = w − learning_rate · ∂root/∂w.
         lang: the language of the words, "en" or "zh"; that of ``language()`` if None.
+        mode: "reverse" is backpropagation. "forward" carries the derivative with respect to ``wrt`` along
+            with every Value (its tangent, as ``jvp`` does), and counts what that costs for all leaves.
 
     Raises:
         UnknownNameError: for another language.
         TypeError: if ``root`` or one of ``wrt`` is not a Value.
-        ValueError: for another ``detail``, or a ``learning_rate`` that is not finite.
+        ValueError: for another ``detail`` or ``mode``, for forward mode from layer to layer, or a
+            ``learning_rate`` that is not finite.
         StaleError: if a number was assigned after it was used; call ``root.forward()`` first.
         DomainError: if the derivative is infinite, or does not exist.
 
@@ -344,8 +423,25 @@ def explain(
     <BLANKLINE>
     What makes this gradient small or large: × 0.42 from the tanh at out (never
     above 1); × 2 from x.
+    >>> print(explain(out, w, mode="forward"))
+    The factors, as formulas and in numbers:
+      ∂out/∂net = 1 − out² = 1 − 0.761594156² = 0.419974342
+      ∂net/∂w   = x = 2
+    <BLANKLINE>
+    Forward mode goes from w to out; each Value gets its derivative with respect to
+    w from those of its arguments:
+      ∂w/∂w   = 1
+      ∂net/∂w = 2
+      ∂out/∂w = ∂out/∂net · ∂net/∂w = 0.419974342 × 2 = 0.839948683
+    <BLANKLINE>
+    This sweep gives derivatives with respect to w alone. For all 2 leaves forward
+    mode multiplies 4 times, in a sweep for each; backpropagation 3 times, in one
+    sweep.
     """
     lang = chosen(lang)
+    expect_mode(mode)
+    if mode == "forward" and detail == "layer":
+        raise ValueError("mode='forward' goes from Value to Value: use detail='ops', 'named' or 'neuron'")
     several = listed(wrt)
     expect_values("explain(root, wrt) takes", root, *several)
     if learning_rate is not None and not is_number(learning_rate):
@@ -355,7 +451,7 @@ def explain(
     if wrt is None:
         several = _interesting(order)
     explanations = Explanations(
-        Explanation(fold(root, detail, keep=[value]), value, learning_rate, lang)
+        Explanation(fold(root, detail, keep=[value]), value, learning_rate, lang, mode)
         for value in several[: MOST_EXPLAINED if wrt is None else None]
     )
     if not all(isfinite(explanation.value) for explanation in explanations):

@@ -44,8 +44,10 @@ def reasons(graph: Graph, wrt: Value, edges: Iterable[Edge], lang: str | None = 
     blamed = [edge for edge in flat if edge in narrow]
     if not blamed and graph.is_cut_off(wrt, without=flat):
         blamed = [*flat]
-    blamed += [edge for edge in flat if any(value.op is rules.stop_gradient for value in edge.between)]
     sentences = [sentence for edge in blamed for sentence in flat[edge]]
+    moving = graph.tangents(wrt)
+    stopped = [edge for node in moving for edge in graph.outgoing[node] if edge.is_stopped]
+    sentences += [say("stopped", lang, name=graph.names[edge.target]) for edge in stopped]
     for node in dict.fromkeys(edge.source for edge in edges):
         amounts = [*map(graph.contribution, graph.outgoing[node])]
         if node in narrow and abs(sum(amounts)) < SMALL * sum(map(abs, amounts)):
@@ -80,8 +82,6 @@ def _flat(value: Value, graph: Graph, lang: str | None) -> str:
     slope, argument = value.slopes[0], value.args[0]
     name = graph.names.get(value) or written(value)[:60]
     at = f"{graph.names.get(argument) or written(argument)[:60]} = {number(argument.data)}"
-    if value.op is rules.stop_gradient:
-        return say("stopped", lang, name=name)
     if value.op in SATURATING and abs(slope) < SMALL:
         key = "saturated" if slope else "saturated_to_zero"
         return say(key, lang, name=name, at=at, slope=number(slope))
