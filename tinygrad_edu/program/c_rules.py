@@ -173,11 +173,11 @@ class Writer:
         """Return the number that an expression of these parts is, written once."""
         if any(isinstance(part, Number) and part.varies for part in parts):
             return Term(self, f"({expression})", True)
+        kind = Term if any(isinstance(part, Term) for part in parts) else Parameter
         if expression not in self._made:
-            kind = Term if any(isinstance(part, Term) for part in parts) else Parameter
             self._made[expression] = kind(self, self.fresh())
             self.lines.append(f"const double {self._made[expression]} = {expression};")
-        return self._made[expression]
+        return kind(self, str(self._made[expression]))
 
     def combine(self, sign: str, x: Any, y: Any) -> Number:
         """Return x + y, x - y, x * y or x / y; 0.0 + an item of a list is the sum over the list."""
@@ -216,7 +216,9 @@ class Writer:
         parameters = parameters or {name: self._names.get(x, x) for name, x in op.parameters.items()}
         key = (op.name, said, *map(self.text, parameters.values()))
         if key not in self._made:
-            (self._made[key],) = self.decided(lambda: [value(*args, **parameters)])
+            # As an argument a parameter is a number like any other: operations of the table take it.
+            row = [Term(self, arg.text) if isinstance(arg, Parameter) else arg for arg in args]
+            (self._made[key],) = self.decided(lambda: [value(*row, **parameters)])
         return self._made[key]
 
     def decided(self, compute: Callable[[], Sequence[Any]]) -> Sequence[Any]:
