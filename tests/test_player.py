@@ -69,7 +69,7 @@ def test_keys_buttons_and_the_scrubber(opened):
     page = opened(animation)
     caption = page.locator("output")
     assert caption.inner_text().startswith("Forward, step 1 of")
-    page.get_by_label("One step forth").click()
+    page.get_by_label("One step on").click()
     assert "step 2 of" in caption.inner_text()
     page.keyboard.press("ArrowLeft")  # the button has the focus, so arrows belong to it
     page.locator("body").click(position={"x": 5, "y": 5})
@@ -90,12 +90,12 @@ def test_it_plays_pauses_and_stops_at_the_end(opened):
     button = page.locator('[data-control="play"]')
     button.click()
     page.wait_for_function("document.querySelector('output').textContent.startsWith('Done')")
-    page.wait_for_function("document.querySelector('[data-control=play]').textContent === 'play'")
+    page.wait_for_function("document.querySelector('[data-control=play]').textContent === 'Play'")
     page = opened(animate(x * 2.0, seconds=60))
     button.click()
-    assert button.inner_text() == "pause"
+    assert button.inner_text() == "Pause"
     button.click()
-    assert button.inner_text() == "play"
+    assert button.inner_text() == "Play"
 
 
 def test_the_backward_pass_alone(opened):

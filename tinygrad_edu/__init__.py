@@ -41,6 +41,7 @@ from tinygrad_edu.program.function import BranchError, Function, function
 from tinygrad_edu.see.diagnose import Diagnosis, diagnose
 from tinygrad_edu.see.draw import Drawing, draw, draw_dot
 from tinygrad_edu.see.draw.animate import Animation, animate
+from tinygrad_edu.see.draw.film import Film, film
 from tinygrad_edu.see.draw.style import Style
 from tinygrad_edu.see.exercise import Exercise, exercise
 from tinygrad_edu.see.explain import Explanation, Explanations, explain
@@ -63,6 +64,7 @@ __all__ = [
     "Explanation",
     "Explanations",
     "Explorer",
+    "Film",
     "Function",
     "Handout",
     "Multiplications",
@@ -80,6 +82,7 @@ __all__ = [
     "exercise",
     "explain",
     "explore",
+    "film",
     "from_json",
     "function",
     "gradient",

@@ -148,6 +148,26 @@ def record_norms(training: Training) -> None:
         )
 
 
+def record_parameters(training: Training) -> None:
+    """Record, as a callback, the number of every parameter, under its label: what ``film`` shows.
+
+    Raises:
+        ValueError: if two parameters have one label, or one has that of another record, such as "loss".
+
+    >>> from tinygrad_edu import datasets, nn, train
+    >>> model = nn.MLP(2, [2, 1], "tanh", seed=0)
+    >>> history = train.fit(model, datasets.xor(), "binary_cross_entropy", "adam", epochs=3, progress=False,
+    ...                     callbacks=[record_parameters])
+    >>> len(history["w1"]), history["w1"][-1] == model.parameters()[0].data
+    (3, True)
+    """
+    names = training.model.named_parameters()
+    numbers = {parameter.label or name: parameter.data for name, parameter in names.items()}
+    if len(numbers) < len(names) or "loss" in numbers:
+        raise ValueError('parameters are recorded by their labels: give each its own, and none "loss"')
+    training.history.record(**numbers)
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A callback that writes a checkpoint every ``every`` epochs; ``checkpoint`` makes one.

@@ -113,7 +113,14 @@ class WorkedExample(Mapping[str, Value]):
     def __len__(self) -> int:
         return len(self._values)
 
-    def train(self, steps: int, learning_rate: float = LEARNING_RATE, biases: bool = False) -> None:
+    def train(
+        self,
+        steps: int,
+        learning_rate: float = LEARNING_RATE,
+        biases: bool = False,
+        *,
+        history: dict[str, list[float]] | None = None,
+    ) -> None:
         """Take steps of gradient descent, w⁺ = w − learning_rate · ∂E_total/∂w.
 
         Each step computes all gradients first and then makes all updates: to update w5 before the
@@ -124,6 +131,8 @@ class WorkedExample(Mapping[str, Value]):
             steps: the number of steps; not negative.
             learning_rate: η, the size of a step relative to the gradient.
             biases: train the two shared biases too; Mazur trains the weights only.
+            history: a dictionary to record in what ``film`` shows: under the name of each parameter that is
+                trained, its number before the first step and after each.
 
         Raises:
             ValueError: if ``steps`` is not a whole number of at least 0.
@@ -133,14 +142,46 @@ class WorkedExample(Mapping[str, Value]):
         >>> f"{example['w5'].data:.9f} {example['E_total'].data:.9f}"
         '0.358916480 0.291027774'
         """
-        E_total = self["E_total"]
         trained = [self[name] for name in (WEIGHTS | BIASES if biases else WEIGHTS)]
-        for _ in range(whole("steps", steps, least=0)):
-            E_total.zero_grad()
-            E_total.backward()
-            for parameter in trained:
-                parameter.data -= learning_rate * parameter.grad
-            E_total.forward()
+        descend(self["E_total"], trained, steps, learning_rate, history)
+
+
+def descend(
+    root: Value,
+    parameters: Sequence[Value],
+    steps: int,
+    learning_rate: float = LEARNING_RATE,
+    history: dict[str, list[float]] | None = None,
+) -> None:
+    """Take steps of gradient descent on any graph; arguments and errors as for ``WorkedExample.train``.
+
+    Args:
+        root: what is to become small.
+        parameters: the leaves to change.
+        steps: the number of steps.
+        learning_rate: the size of a step relative to the gradient.
+        history: under the label of each parameter, its number before the first step and after each.
+
+    >>> w, history = Value(1.0, "w"), {}
+    >>> descend(w * w, [w], steps=2, learning_rate=0.25, history=history)
+    >>> history
+    {'w': [1.0, 0.5, 0.25]}
+    """
+
+    def record() -> None:
+        if history is not None:
+            for parameter in parameters:
+                history.setdefault(parameter.label, []).append(parameter.data)
+
+    steps = whole("steps", steps, least=0)
+    record()
+    for _ in range(steps):
+        root.zero_grad()
+        root.backward()
+        for parameter in parameters:
+            parameter.data -= learning_rate * parameter.grad
+        root.forward()
+        record()
 
 
 def worked_example(**numbers: SupportsFloat) -> WorkedExample:

@@ -1,4 +1,4 @@
-"""``explain``, ``draw``, ``animate``, ``explore``: the worked example, a network, or an expression."""
+"""``explain``, ``draw``, ``animate``, ``film``, ``explore``: the example, a network, or an expression."""
 
 import argparse
 import re
@@ -9,16 +9,17 @@ from tinygrad_edu.commands.expression import parse, parse_numbers
 from tinygrad_edu.engine.value import Value, topological_order
 from tinygrad_edu.see.draw import draw
 from tinygrad_edu.see.draw.animate import animate
+from tinygrad_edu.see.draw.film import film
 from tinygrad_edu.see.draw.style import NATURAL, Style, size_of
 from tinygrad_edu.see.explain import explain
 from tinygrad_edu.see.explore import explore
 from tinygrad_edu.see.graph import DETAILS
 from tinygrad_edu.see.words import WORDS
-from tinygrad_edu.three_layer import network_example, worked_example
+from tinygrad_edu.three_layer import LEARNING_RATE, descend, network_example, worked_example
 
 
 def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    """Add the commands ``explain``, ``draw``, ``animate`` and ``explore`` to a parser.
+    """Add the commands ``explain``, ``draw``, ``animate``, ``film`` and ``explore`` to a parser.
 
     Args:
         commands: what ``ArgumentParser.add_subparsers`` returned.
@@ -61,6 +62,17 @@ def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> a
     add("--output", metavar="FILE", default="animation.svg", help="an .svg or .gif (animation.svg)")
     add("--seconds", type=float, default=1.2, help="how long a step is shown (1.2)")
     command.set_defaults(run=run_animate)
+
+    command = commands.add_parser("film", parents=[subject], help="show gradient descent step by step")
+    add = command.add_argument
+    add("names", metavar="NAME", nargs="*", help="what to change (all weights; without a network all leaves)")
+    add("--steps", type=int, default=100, metavar="N", help="the number of steps (100)")
+    add("--learning-rate", type=float, default=LEARNING_RATE, metavar="ETA", help=f"({LEARNING_RATE})")
+    add("--sample", type=int, default=1, metavar="K", help="which sample of a network to show (1)")
+    add("--seconds", type=float, default=0.4, help="how long a frame is shown (0.4)")
+    add("--lang", choices=[*WORDS], default="en", help="the language (en)")
+    add("--output", metavar="FILE", default="film.html", help="the page (film.html)")
+    command.set_defaults(run=run_film)
 
     command = commands.add_parser("explore", parents=[subject], help="write a page that computes and asks")
     add = command.add_argument
@@ -105,6 +117,28 @@ def run_animate(options: argparse.Namespace) -> None:
     animation = animate(root, wrt, detail=options.detail, seconds=options.seconds)
     saved = animation.save(options.output)
     print(f"The passes over the graph of {root.label} in {len(animation.steps)} steps: {saved}")
+
+
+def run_film(options: argparse.Namespace) -> None:
+    """Take steps of gradient descent, write their film, and print its path."""
+    root, names = subject_of(options)
+    leaves = [value for value in names.values() if not value.args and not value.is_constant]
+    weights = [leaf for leaf in leaves if getattr(leaf.group, "role", "") == "weight"]
+    changed = [value_named(name, names) for name in options.names] or weights or leaves
+    for value in changed:
+        if value.args:
+            raise ValueError(f"{value.label} is computed from others: name leaves")
+    history: dict[str, list[float]] = {}
+    descend(root, changed, options.steps, options.learning_rate, history)
+    training = film(
+        root,
+        history,
+        detail=options.detail,
+        sample=options.sample,
+        seconds=options.seconds,
+        lang=options.lang,
+    )
+    print(f"{options.steps:,} steps of gradient descent on {root.label}: {training.save(options.output)}")
 
 
 def run_explore(options: argparse.Namespace) -> None:

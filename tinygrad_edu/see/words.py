@@ -121,6 +121,19 @@ EN = {
     "It is the first to arrive at {source}.",
     "step_added": "Backward from {target} to {source}: ∂{root}/∂{target} × ∂{target}/∂{source} = {product}. "
     "It is added to what {source} has: ∂{root}/∂{source} = {sum} so far.",
+    # --- the film of training ---
+    "film": "How training changes {root}",
+    "film_step": "Step {step} of {last}: {root} = {error}",
+    "film_epoch": "Epoch {step} of {last}: {root} = {error}",
+    "film_some": "{frames} of {steps} steps are shown: close together at first, ever further apart.",
+    "film_network": "The width of a line is the size of its weight; dashes: it is negative. The colour is the gradient: "
+    "orange, {root} grows with the number; blue, it falls; grey, the gradient is small.",
+    "film_graph": "The outline of what changes shows its gradient: orange, {root} grows with the number; blue, it falls; "
+    "thin and grey, the gradient is small.",
+    "film_sample": "Sample {sample} of {samples} is shown; the gradient of a weight or bias is a sum over all of them.",
+    "film_plot": "{root} over the steps shown",
+    "film_plot_log": "{root} over the steps shown, on a logarithmic scale",
+    "no_motion": "The picture stands still: its steps need JavaScript.",
     # --- Descend ---
     "descend_by": "{steps} steps",
     "descend_one": "1 step",
@@ -295,6 +308,17 @@ ZH = {
     "这是第一个到达 {source} 的量。",
     "step_added": "从 {target} 反向到 {source}：∂{root}/∂{target} × ∂{target}/∂{source} = {product}。"
     "它加到 {source} 已有的量上：目前 ∂{root}/∂{source} = {sum}。",
+    "film": "训练如何改变 {root}",
+    "film_step": "第 {step} 步，共 {last} 步：{root} = {error}",
+    "film_epoch": "第 {step} 轮，共 {last} 轮：{root} = {error}",
+    "film_some": "共 {steps} 步，显示其中 {frames} 步：开头密，后面越来越疏。",
+    "film_network": "线的宽度表示权重的大小；虚线表示权重为负。颜色表示梯度：橙色，数增大时 {root} 增大；蓝色，数增大时 {root} 减小；"
+    "灰色，梯度很小。",
+    "film_graph": "变化的数的边框表示它的梯度：橙色，数增大时 {root} 增大；蓝色，数增大时 {root} 减小；细而灰，梯度很小。",
+    "film_sample": "图中是第 {sample} 个样本，共 {samples} 个；权重或偏置的梯度是对全部样本求和。",
+    "film_plot": "所示各步的 {root}",
+    "film_plot_log": "所示各步的 {root}，对数坐标",
+    "no_motion": "图是静止的：逐步显示需要 JavaScript。",
     "descend_by": "{steps} 步",
     "descend_one": "1 步",
     "rate": "学习率",

@@ -1,5 +1,6 @@
 // Plays a picture whose parts are visible at certain steps: class "t3-7" is visible from step 3 up to, but not
-// including, step 7. One state, the step that is shown; every control changes the state and nothing else.
+// including, step 7. What else changes is data: an element, an attribute or "" for the text, and its values.
+// One state, the step that is shown; every control changes the state and nothing else.
 
 const figure = document.querySelector("figure");
 const seconds = Number(figure.dataset.seconds);
@@ -11,7 +12,10 @@ const parts = [...figure.querySelectorAll("[class]")].flatMap((element) => {
   const times = /(?:^| )t(\d+)-(\d+)(?: |$)/.exec(element.getAttribute("class"));
   return times ? [{ element, start: Number(times[1]), end: Number(times[2]) }] : [];
 });
-const captions = JSON.parse(document.querySelector("#captions").textContent);
+const read = (id) => JSON.parse(document.querySelector(id).textContent);
+const captions = read("#captions");
+const changes = read("#changes").map(([selector, ...change]) => [document.querySelector(selector), ...change]);
+const words = { play: control("play").textContent, pause: control("play").dataset.pause };
 
 let step = 0;
 let timer = null;
@@ -21,6 +25,11 @@ function show(wanted) {
   for (const { element, start, end } of parts) {
     element.setAttribute("visibility", start <= step && step < end ? "visible" : "hidden");
   }
+  for (const [element, attribute, values] of changes) {
+    const value = values.length > 1 ? values[step] : values[0];
+    if (attribute) element.setAttribute(attribute, value);
+    else element.textContent = value;
+  }
   scrubber.value = step;
   scrubber.setAttribute("aria-valuetext", captions[step]);
   document.querySelector("output").textContent = captions[step];
@@ -29,7 +38,7 @@ function show(wanted) {
 function pause() {
   clearInterval(timer);
   timer = null;
-  control("play").textContent = "play";
+  control("play").textContent = words.play;
 }
 
 function play() {
@@ -38,7 +47,7 @@ function play() {
     show(step + 1);
     if (step === last) pause();
   }, seconds * 1000);
-  control("play").textContent = "pause";
+  control("play").textContent = words.pause;
 }
 
 const actions = {
