@@ -19,7 +19,7 @@ QUESTIONS = (ROOT / "docs/questions.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(from .*?)```\n\nprints\n\n```text\n(.*?)```", README, re.DOTALL)
 
 
-@pytest.mark.parametrize(("code", "promised"), EXAMPLES, ids=["graph", "network"])
+@pytest.mark.parametrize(("code", "promised"), EXAMPLES, ids=["graph", "film", "network"])
 def test_an_example_prints_what_the_readme_says(tmp_path, monkeypatch, code, promised):
     monkeypatch.chdir(tmp_path)
     printed = io.StringIO()
@@ -27,7 +27,7 @@ def test_an_example_prints_what_the_readme_says(tmp_path, monkeypatch, code, pro
         exec(code, {})
     assert printed.getvalue() == promised
     for path in tmp_path.iterdir():
-        assert path.read_text().endswith("</svg>\n")
+        assert path.read_text().endswith({".svg": "</svg>\n", ".html": "</html>\n"}[path.suffix])
 
 
 @pytest.mark.parametrize("line", re.findall(r"^tinygrad-edu (.*)$", README + QUESTIONS, re.MULTILINE))
