@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from tinygrad_edu import Value, diagnose, dot
+from tinygrad_edu import UnknownNameError, Value, diagnose, dot
 from tinygrad_edu.losses import half_squared_error
 from tinygrad_edu.nn import MLP
 from tinygrad_edu.three_layer import worked_example
@@ -93,3 +93,16 @@ def test_an_infinite_local_derivative():
 def test_what_is_no_value():
     with pytest.raises(TypeError, match="takes Values, not float"):
         diagnose(1.0)
+
+
+def test_the_sentences_are_said_in_the_language_asked_for():
+    model = MLP(2, [3, 1], seed=1)
+    for neuron in model.layers[0].neurons:
+        neuron.b.data = -100.0
+    loss = half_squared_error(model([1.0, 1.0]), 0.0)
+    assert (
+        str(diagnose(loss, model, lang="zh")) == "第 1 层的 3 个 ReLU 中有 3 个已关闭：没有梯度经过它们流回。"
+    )
+    assert str(diagnose(Value(1.0), lang="zh")) == "没有发现异常。"
+    with pytest.raises(UnknownNameError, match="there is no language 'fr'"):
+        diagnose(loss, lang="fr")

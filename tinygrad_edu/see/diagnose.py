@@ -14,6 +14,7 @@ from tinygrad_edu.program.forms import number
 from tinygrad_edu.see.explain.reasons import SATURATING, SMALL
 from tinygrad_edu.see.notation import written
 from tinygrad_edu.see.place import Place
+from tinygrad_edu.see.words import chosen, say
 
 FAR = 100.0
 """How many times larger than an output a target is that is reported."""
@@ -26,18 +27,20 @@ class Diagnosis:
         findings: the sentences.
         origin: the first Value that is not finite, None if all are.
         path: the Values from there to the root by which it spread; empty if all are finite.
+        lang: the language of the sentences.
     """
 
-    def __init__(self, findings: list[str], path: list[Value]) -> None:
+    def __init__(self, findings: list[str], path: list[Value], lang: str = "en") -> None:
         self.findings = findings
         self.path = path
+        self.lang = lang
         self.origin = path[0] if path else None
 
     def __bool__(self) -> bool:
         return bool(self.findings)
 
     def __str__(self) -> str:
-        return "\n".join(self.findings) or "Nothing unusual was found."
+        return "\n".join(self.findings) or say("nothing_unusual", self.lang)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/markdown": in_markdown(str(self)).replace("\n", "\n\n"), "text/plain": str(self)}
@@ -46,16 +49,18 @@ class Diagnosis:
         return f"<Diagnosis: {len(self.findings)} finding{'s' * (len(self.findings) != 1)}>"
 
 
-def diagnose(root: Value, parameters: Any = ()) -> Diagnosis:
+def diagnose(root: Value, parameters: Any = (), *, lang: str | None = None) -> Diagnosis:
     """Return what is unusual in a graph: where NaN or infinity arose, what is dead, saturated, or not used.
 
     Args:
         root: the Value whose graph it is, usually a loss.
         parameters: what is to be learnt: a network, or a list of Values. Those that the root does not depend
             on are reported.
+        lang: the language of the sentences, "en" or "zh"; that of ``language()`` if None.
 
     Raises:
         TypeError: if ``root`` is not a Value.
+        UnknownNameError: for another language.
 
     >>> x = Value(float("inf"), "x")
     >>> y = x - x
@@ -66,10 +71,17 @@ def diagnose(root: Value, parameters: Any = ()) -> Diagnosis:
     """
     wanted = listed(parameters.parameters() if hasattr(parameters, "parameters") else parameters)
     expect_values("diagnose(root, parameters) takes", root, *wanted)
+    lang = chosen(lang)
     order = topological_order(root)
     path = _not_finite(root, order)
-    findings = [*_spread(path), *_infinite_slopes(order), *_activations(order), *_unused(order, wanted)]
-    return Diagnosis([*findings, *_far_targets(order)], path)
+    findings = [
+        *_spread(path, lang),
+        *_infinite_slopes(order, lang),
+        *_activations(order, lang),
+        *_unused(order, wanted, lang),
+        *_far_targets(order, lang),
+    ]
+    return Diagnosis(findings, path, lang)
 
 
 def _name(value: Value) -> str:
@@ -91,36 +103,32 @@ def _not_finite(root: Value, order: list[Value]) -> list[Value]:
     return path
 
 
-def _spread(path: list[Value]) -> list[str]:
+def _spread(path: list[Value], lang: str) -> list[str]:
     if not path:
         return []
     origin = path[0]
-    said = f"{_name(origin)} = {number(origin.data)} is the first Value that is not finite."
-    if origin.op is None:
-        said += " It is a leaf: the number was given."
-    else:
-        given = ", ".join(f"{_name(arg)} = {number(arg.data)}" for arg in origin.args[:6])
-        said += f" It was made by {origin.op.name} of {given}."
+    given = ", ".join(f"{_name(arg)} = {number(arg.data)}" for arg in origin.args[:6])
+    key, op = ("not_finite_made", origin.op.name) if origin.op else ("not_finite_leaf", "")
+    said = say(key, lang, name=_name(origin), number=number(origin.data), op=op, given=given)
     names = [_name(value) for value in path]
     if len(names) > 8:
         names = [*names[:4], "…", *names[-3:]]
-    return [said, f"From there it spread: {' → '.join(names)}."] if len(path) > 1 else [said]
+    return [said, say("spread", lang, path=" → ".join(names))] if len(path) > 1 else [said]
 
 
-def _infinite_slopes(order: list[Value]) -> list[str]:
+def _infinite_slopes(order: list[Value], lang: str) -> list[str]:
     findings = []
     for value in order:
         if all(math.isfinite(arg.data) for arg in value.args):
             for arg, slope in zip(value.args, value.slopes, strict=True):
                 if not math.isfinite(slope) and not arg.is_constant:
-                    kind = (
-                        "has no local derivative" if math.isnan(slope) else "has an infinite local derivative"
-                    )
-                    findings.append(f"{_name(value)} {kind} at {_name(arg)} = {number(arg.data)}.")
+                    key = "slope_missing" if math.isnan(slope) else "slope_infinite"
+                    at = f"{_name(arg)} = {number(arg.data)}"
+                    findings.append(say(key, lang, name=_name(value), at=at))
     return findings[:5]
 
 
-def _activations(order: list[Value]) -> list[str]:
+def _activations(order: list[Value], lang: str) -> list[str]:
     """Report, layer by layer, the neurons that let nothing through for any of the examples in the graph."""
     off: dict[tuple[str, Any], list[bool]] = {}
     for value in order:
@@ -143,32 +151,28 @@ def _activations(order: list[Value]) -> list[str]:
     findings = []
     for (kind, layer), count in blocked_everywhere.items():
         if count:
-            where = "" if layer is None else f" of layer {layer}"
-            what = (
-                "off: nothing flows back through them" if kind == "ReLU" else "saturated: little flows back"
-            )
-            findings.append(f"{count} of {total[kind, layer]} {kind}s{where} are {what}.")
+            state = "off" if kind == "ReLU" else "saturated"
+            where = "somewhere" if layer is None else "in_layer"
+            numbers = {"count": count, "total": total[kind, layer], "layer": layer}
+            findings.append(say(f"count_{state}_{where}", lang, kind=kind, **numbers))
     return findings
 
 
-def _unused(order: list[Value], wanted: list[Value]) -> list[str]:
+def _unused(order: list[Value], wanted: list[Value], lang: str) -> list[str]:
     if not wanted:
         return []
     known = {*order}
     unused = [value for value in wanted if value not in known]
     if len(unused) == len(wanted):
-        return [
-            "The root depends on none of the parameters, so nothing can be learnt: it was built from plain "
-            "numbers (.data, or functions of math) or from another network."
-        ]
+        return [say("all_unused", lang)]
     if not unused:
         return []
-    names = ", ".join(one_line(value.label) or "(no label)" for value in unused[:6])
-    more = ", …" if len(unused) > 6 else ""
-    return [f"The root does not depend on {len(unused)} of {len(wanted)} parameters: {names}{more}."]
+    names = ", ".join(one_line(value.label) or say("no_label", lang) for value in unused[:6])
+    names += ", …" if len(unused) > 6 else ""
+    return [say("unused", lang, count=len(unused), total=len(wanted), names=names)]
 
 
-def _far_targets(order: Iterable[Value]) -> list[str]:
+def _far_targets(order: Iterable[Value], lang: str) -> list[str]:
     """Report targets that are far from the outputs' scale: a network would have to learn the scale first."""
     ratios = []
     for value in order:
@@ -180,7 +184,5 @@ def _far_targets(order: Iterable[Value]) -> list[str]:
     far, target, output = max(ratios, key=lambda entry: entry[0], default=(0.0, None, None))
     if far <= FAR or target is None or output is None:
         return []
-    return [
-        f"The target {number(target.data)} is far from the output {_name(output)} = {number(output.data)}: "
-        "scale the targets to about −1 to 1 first."
-    ]
+    numbers = {"target": number(target.data), "output": number(output.data)}
+    return [say("far_target", lang, name=_name(output), **numbers)]
