@@ -106,8 +106,9 @@ def passes(path: Path, mutant: str, options: list[str]) -> bool:
         return compile(mutant, loader.path, "exec") if own else get_code(loader, name)
 
     importlib.machinery.SourceFileLoader.get_code = mutated
-    try:
-        code = int(pytest.main([*options, "-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]))
+    options = [*options, "-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
+    try:  # what is loaded before pytest starts is not rewritten, and need not be
+        code = int(pytest.main([*options, "-W", "ignore::pytest.PytestAssertRewriteWarning"]))
     except BaseException:
         code = 1
     os._exit(0 if code == 5 else code)  # 5: no test has this name
