@@ -10,6 +10,15 @@ from tinygrad_edu.three_layer import WorkedExample, worked_example
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regenerate", action="store_true", help="write the golden files anew")
+    parser.addoption(
+        "--graphs", type=int, default=300, help="how many random graphs to compare with each oracle"
+    )
+
+
+@pytest.fixture
+def graphs(request: pytest.FixtureRequest) -> int:
+    """How many random graphs to try; docs/testing.md says how to try more."""
+    return request.config.getoption("--graphs")
 
 
 @pytest.fixture(autouse=True)

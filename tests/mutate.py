@@ -63,7 +63,9 @@ def mutants(source: str) -> Iterator[str]:
         operator_class = get_operator(name)
         if operator_class.arguments() or any(part in name for part in LEFT_OUT):
             continue
-        places = sum(1 for node in ast_nodes(get_ast(source)) for _ in operator_class().mutation_positions(node))
+        places = sum(
+            1 for node in ast_nodes(get_ast(source)) for _ in operator_class().mutation_positions(node)
+        )
         for place in range(places):
             mutant = mutate_code(source, operator_class(), place)
             meant = meaning(mutant or "")
@@ -141,7 +143,9 @@ def main() -> None:
         if passes(path, mutant, arguments.tests):
             survived += 1
             diff = difflib.unified_diff(source.splitlines(), mutant.splitlines(), n=0, lineterm="")
-            print(line + 1, *[each for each in diff if each[:3] not in ("---", "+++")][1:], sep="\n", flush=True)
+            print(
+                line + 1, *[each for each in diff if each[:3] not in ("---", "+++")][1:], sep="\n", flush=True
+            )
     print(f"{arguments.module}: {tried} mutants, {survived} survived")
 
 
