@@ -124,6 +124,7 @@ def main() -> None:
     parser.add_argument("--count", action="store_true", help="only count the mutants")
     arguments = parser.parse_args()
     os.environ |= {"TINYGRAD_EDU_PURE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    sys.dont_write_bytecode = False  # each process would compile everything anew
     sys.path.insert(0, str(Path.cwd()))
     path, source = arguments.module.resolve(), arguments.module.read_text(encoding="utf-8")
     first, last = map(int, arguments.lines.split("-"))
@@ -135,6 +136,8 @@ def main() -> None:
         if not first <= line + 1 <= last:
             continue
         tried += 1
+        if not tried % 50:
+            print(f"{tried} tried", file=sys.stderr, flush=True)
         if arguments.count:
             continue
         name = name_at(source, line)
