@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy
 import pytest
-from oracle import apply, derivative, exact, name_of, operations, samples
+from oracle import apply, derivative, evaluate, exact, name_of, operations, samples
 from random_graphs import random_graph
 
 import tinygrad_edu
@@ -52,11 +52,14 @@ def numpy_functions(np: Any, special: Any) -> dict[str, Callable[..., Any]]:
         np: the module that has NumPy's functions.
         special: the module that has those of ``scipy.special``.
     """
-    named = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "asinh": "arcsinh",
-             "acosh": "arccosh", "atanh": "arctanh", "where": "where", "neg": "negative", "ceil": "ceil"}  # fmt: skip
-    same = (
-        "sign floor sqrt exp expm1 log log1p log2 log10 sin cos tan sinh cosh tanh abs maximum minimum"
-    ).split()
+    named = {
+        "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "asinh": "arcsinh",
+        "acosh": "arccosh", "atanh": "arctanh", "neg": "negative", "round": "rint",
+        **{name: name for name in (
+            "sign", "floor", "ceil", "sqrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos",
+            "tan", "sinh", "cosh", "tanh", "abs", "maximum", "minimum",
+        )},
+    }  # fmt: skip
 
     def cdf(x: Any) -> Any:
         return 0.5 * special.erfc(-x / math.sqrt(2))
@@ -78,7 +81,6 @@ def numpy_functions(np: Any, special: Any) -> dict[str, Callable[..., Any]]:
 
     return {
         **{name: getattr(np, theirs) for name, theirs in named.items()},
-        **{name: getattr(np, name) for name in same},
         "add": lambda x, y: x + y,
         "sub": lambda x, y: x - y,
         "mul": lambda x, y: x * y,
@@ -86,7 +88,6 @@ def numpy_functions(np: Any, special: Any) -> dict[str, Callable[..., Any]]:
         "where": lambda c, x, y: np.where(c != 0, x, y),
         "greater": lambda x, y: np.where(x > y, 1.0, 0.0),
         "step": lambda x: np.where(x > 0, 1.0, 0.0),
-        "round": np.rint,
         "pow": lambda x, y: x**y,
         "power": lambda x, n: x**n,
         "cbrt": lambda x: np.sign(x) * np.abs(x) ** (1 / 3),
@@ -221,14 +222,25 @@ def applied(functions: Mapping[str, Callable[..., Any]], op: Op, row: Sequence[A
 
 
 def scale_of(root: Value) -> dict[Value, float]:
-    """Return for every Value the sum over all paths of |product of the slopes|: what rounding is measured by."""
+    """Return for every Value what rounding is measured by: the sum over all paths of |product of the slopes|.
+
+    The slopes of tanh and sigmoid subtract from 1 a number near it, so they are rounded as numbers of size 1.
+    """
 
     def sizes(value: Value) -> list[tuple[Value, float]]:
-        return [(arg, abs(slope)) for arg, slope in local_derivatives(value)]
+        rounded = value.op is not None and value.op.name in ("tanh", "sigmoid", "mish")
+        return [(arg, abs(slope) + rounded) for arg, slope in local_derivatives(value)]
 
     return adjoints(root, topological_order(root), sizes)
 
 
+def along(root: Value, leaf: Value) -> float:
+    """Return the derivative of a graph along a leaf, by differences of 50 digits."""
+    h, x = exact(1e-12), exact(leaf.data)
+    return float((evaluate(root, {leaf: x + h}) - evaluate(root, {leaf: x - h})) / (2 * h))
+
+
+@pytest.mark.filterwarnings("ignore:Output seems independent of input")
 @pytest.mark.parametrize("gradients", [gradients_by_autograd, gradients_by_jax])
 def test_random_graphs_of_all_operations(
     gradients: Callable[[Sequence[Graph]], Iterator[Answer]], graphs: int
@@ -240,8 +252,11 @@ def test_random_graphs_of_all_operations(
         assert math.isclose(root.data, number, rel_tol=1e-9), f"graph {seed}"
         scale = scale_of(root)
         for leaf, slope in zip(leaves, slopes, strict=True):
-            close = math.isclose(leaf.grad, slope, rel_tol=1e-9, abs_tol=1e-12 * scale.get(leaf, 0.0))
-            assert close, f"graph {seed}: {leaf.label} {leaf.grad} {slope}"
+            rounding = 1e-14 * scale.get(leaf, 0.0)
+            if not math.isclose(leaf.grad, slope, rel_tol=1e-9, abs_tol=rounding):
+                # Where they differ, 50 digits decide: what they lack is written in plain formulas.
+                close = math.isclose(leaf.grad, along(root, leaf), rel_tol=1e-9, abs_tol=rounding)
+                assert close, f"graph {seed}: {leaf.label} {leaf.grad} {slope}"
         tried |= {value.op.name for value in topological_order(root) if value.op is not None}
     assert graphs < 300 or tried == {op.name for op in OPERATIONS}
 

@@ -1084,7 +1084,11 @@ static int set_data(PyObject *self, PyObject *to, void *name)
         return -1;
     if (number != v->data || signbit(number) != signbit(v->data)) {
         v->data = number;
-        v->stamp = last_assignment = ++tick;
+        bool current = true;
+        for (Py_ssize_t i = 0; i < COUNT(v); i++)
+            current &= v->edge[i].arg->stamp <= v->stamp;
+        if (current) /* what is stale stays so: its slopes are */
+            v->stamp = last_assignment = ++tick;
     }
     return 0;
 }

@@ -178,7 +178,8 @@ class Value(Common):
         number, before = as_float(number), self._data
         if number != before or copysign(1.0, number) != copysign(1.0, before):
             self._data = number
-            self._stamp = Value._last_assignment = _tick()
+            if all(arg._stamp <= self._stamp for arg in self._args):  # what is stale stays so: its slopes are
+                self._stamp = Value._last_assignment = _tick()
 
     @property
     def grad(self) -> float:
