@@ -1,6 +1,6 @@
 """Mutation testing: change one sign, number or comparison of a module at a time; some test must fail.
 
-``python tests/mutate.py tinygrad_edu/engine/rules.py tests/test_rules.py`` prints what no test noticed. The
+``python .ci/mutate.py tinygrad_edu/engine/rules.py tests/test_rules.py`` prints what no test noticed. The
 mutants are cosmic-ray's (``pip install cosmic-ray``). For each a process is forked that has pytest and the
 oracles loaded, so that a mutant costs a second or two. It runs the engine in Python, first the tests named
 after the function that was changed, then all. docs/testing.md says what survived and why.
