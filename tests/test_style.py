@@ -32,7 +32,7 @@ def view_box(drawing) -> list[float]:
 )
 def test_a_picture_fills_a_size_and_nothing_is_cut_off(example, detail, size, sides):
     natural = draw(example["E_total"], example["w5"], detail=detail)
-    fitted = draw(example["E_total"], example["w5"], detail=detail, style=Style(size))
+    fitted = draw(example["E_total"], example["w5"], detail=detail, style=Style(size, digits=4))
     opening = ElementTree.fromstring(fitted.svg)
     assert (float(opening.get("width")), float(opening.get("height"))) == sides
     left, top, wide, high = view_box(fitted)
@@ -43,7 +43,7 @@ def test_a_picture_fills_a_size_and_nothing_is_cut_off(example, detail, size, si
         _, _, natural_wide, natural_high = view_box(natural)
         assert left + wide >= natural_wide
         assert top + high >= natural_high
-    assert texts(fitted) == texts(natural)
+    assert sorted(" ".join(texts(fitted)).split()) == sorted(" ".join(texts(natural)).split())
 
 
 @pytest.mark.parametrize("detail", ["network", "named"])
@@ -52,8 +52,9 @@ def test_letters_have_the_size_that_is_asked_for(example, detail):
         return [float(size) for size in re.findall(r'font-size="([\d.]+)"', drawing.svg)]
 
     usual = sizes(draw(example["E_total"], detail=detail))
-    double = sizes(draw(example["E_total"], detail=detail, style=Style(font_size=26)))
-    assert double == [2 * size for size in usual]
+    large = sizes(draw(example["E_total"], detail=detail, style=Style(font_size=26)))
+    assert max(large) == 26
+    assert large == pytest.approx([size * 26 / max(usual) for size in usual])
 
 
 def test_digits(example):

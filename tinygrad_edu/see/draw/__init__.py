@@ -65,7 +65,7 @@ class Drawing:
             source = theme.printed(source)
         svg = render.svg(source, scope, self.alt, self._engine, self._on_paper)
         svg = render.filled(svg, scope, texts) if self._laid_out else svg
-        return svg if self._style.size is None else render.fitted(svg, self._style.size)
+        return render.fitted(svg, self._style)
 
     def save(self, path: str | os.PathLike[str], *, dpi: float = 96, transparent: bool = False) -> "Path":
         """Write the picture to a file, in the format that the file's suffix names, and return its path.
@@ -218,13 +218,11 @@ def draw(
         captions += [f"{COLOURS}; dashed: not at all."] * bool(shown) + [
             NUMBERS + (MATRICES if graph.detail == "layer" else ".")
         ]
-    picture, caption = (
-        view(graph, shown, constants, style.significant, forward),
-        "\n".join(filter(None, captions)),
-    )
-    font_size = style.font_size * 12 / NATURAL.font_size
+    picture = view(graph, shown, constants, style, forward)
+    caption = "
+".join(filter(None, captions))
     source, laid_out = (
-        dot.digraph(drawn, rankdir, caption, font_size=font_size)
+        dot.digraph(drawn, rankdir, caption, font_size=style.font_size or dot.FONT_SIZE)
         for drawn in (picture, dot.with_room(picture, style.significant))
     )
     return Drawing(source, laid_out=(laid_out, dot.texts(picture)), style=style)
@@ -261,7 +259,7 @@ def _figure(
         if value not in network.names:
             name = one_line(value.label) or "such a Value"
             raise NoNetworkError(f"The figure of the network does not show {name}")
-    factors = Factors(network, graph, style.significant).lines(shown[0]) if len(shown) == 1 else []
+    factors = Factors(network, graph, style).lines(shown[0]) if len(shown) == 1 else []
     captions = [*factors, network.sample_caption, *sentences, *captions]
     if legend:
         captions += [WEIGHTS, f"{COLOURS}. The arrows point to where the gradient goes."][: 1 + bool(shown)]

@@ -5,27 +5,37 @@ quoted and escaped: whatever they hold, they are text in the picture and nothing
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 from tinygrad_edu.see.draw import theme
 from tinygrad_edu.see.notation import GREEK
 
+FONT_SIZE = 12
 SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 _GREEK_NAME = re.compile(rf"(?<![^\W_])(?:{'|'.join(GREEK)})(?![^\W\d_])")
 
 
-def subscripted(text: str) -> str:
+def subscripted(text: str, symbols: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return names as mathematics writes them: a final number as a subscript, Greek letters as such.
+
+    Args:
+        text: a name, or a formula.
+        symbols: how some names are written instead.
 
     >>> subscripted("w5"), subscripted("out_o1"), subscripted("x2y"), subscripted("v1 = w5·i1")
     ('w₅', 'out_o₁', 'x2y', 'v₁ = w₅·i₁')
     >>> subscripted("x_1"), subscripted("theta_12"), subscripted("θ_1"), subscripted("beta·lambda2 + metal")
     ('x₁', 'θ₁₂', 'θ₁', 'β·λ₂ + metal')
     """
+    if symbols:
+        names = "|".join(map(re.escape, sorted(symbols, key=len, reverse=True)))
+        parts = re.split(rf"(?<!\w)({names})(?!\w)", text)  # every second one is one of the names
+        return "".join(symbols[part] if i % 2 else subscripted(part) for i, part in enumerate(parts))
     text = _GREEK_NAME.sub(lambda name: GREEK[name[0]], text)
     return re.sub(r"(?<=[^\W\d_])_?([0-9]+)(?![^\W_]|_)", lambda number: number[1].translate(SUBSCRIPT), text)
 
@@ -106,7 +116,7 @@ def texts(picture: Picture) -> dict[str, list[str]]:
 
 
 def digraph(
-    picture: Picture, rankdir: str = "LR", caption: str = "", title: str = "", font_size: float = 12
+    picture: Picture, rankdir: str = "LR", caption: str = "", title: str = "", font_size: float = FONT_SIZE
 ) -> str:
     """Return the DOT text of a picture.
 
@@ -122,16 +132,16 @@ def digraph(
     largest = max((abs(arrow.flow) for arrow in picture.arrows if arrow.flow is not None), default=0.0)
     some_path = any(node.on_path for node in picture.nodes)
     dot = Digraph(graph_attr=theme.GRAPH | {"rankdir": rankdir}, node_attr=theme.NODE, edge_attr=theme.EDGE)
-    if font_size != 12:
+    if font_size != FONT_SIZE:
         dot.attr(fontsize=f"{font_size:g}")
         dot.attr("node", fontsize=f"{font_size:g}")
-        dot.attr("edge", fontsize=f"{font_size * 11 / 12:g}")
+        dot.attr("edge", fontsize=f"{font_size * 11 / FONT_SIZE:g}")
     if picture.is_entangled:
         dot.attr(**theme.ENTANGLED)
     if caption or title:
         dot.attr(label=escaped(f"{title or caption}\n").replace("\\n", "\\l"))  # lines flush left
     if title:
-        dot.attr(**theme.TITLE)
+        dot.attr(labelloc="t", fontsize=f"{font_size * 14 / FONT_SIZE:g}")
     for i, node in enumerate(picture.nodes):
         if node.is_constant:
             look = theme.CONSTANT

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from tinygrad_edu.engine.value import Value, topological_order
 from tinygrad_edu.program.forms import ATOM, SIGN, SUM, Term
-from tinygrad_edu.see.draw.dot import rounded, subscripted
+from tinygrad_edu.see.draw.dot import rounded
+from tinygrad_edu.see.draw.style import NATURAL, Style
 from tinygrad_edu.see.graph import Edge, Graph
 from tinygrad_edu.see.network import Network
 from tinygrad_edu.see.notation import derivative
@@ -32,11 +33,12 @@ class Factors:
     Args:
         network: the network.
         graph: the graph in which its Values are visible.
-        digits: how many significant digits a number has.
+        style: its digits and its symbols.
     """
 
-    def __init__(self, network: Network, graph: Graph, digits: int = 6) -> None:
-        self.digits = digits
+    def __init__(self, network: Network, graph: Graph, style: Style = NATURAL) -> None:
+        self.style = style
+        self.digits = style.significant
         self.network = network
         self.graph = graph
         heads = {head for unit in network.units for head in (unit.takes, unit.gives)}
@@ -111,7 +113,9 @@ class Factors:
             formula = edge.formula(self.network.names)
         except ValueError:
             return Term(otherwise)
-        return Term(subscripted(formula), formula.precedence) if len(formula) <= LONGEST else Term(otherwise)
+        if len(formula) > LONGEST:
+            return Term(otherwise)
+        return Term(self.style.written(formula), formula.precedence)
 
     def _number(self, x: float) -> Term:
         return Term(rounded(x, self.digits), SIGN if x < 0 else ATOM)
@@ -124,7 +128,7 @@ class Factors:
         return Term(rounded(first, self.digits) + "".join(signed), SUM)
 
     def _by(self, of: Value, wrt: Value) -> Term:
-        return Term(subscripted(derivative(self.network.names[of], self.network.names[wrt])))
+        return Term(self.style.written(derivative(self.network.names[of], self.network.names[wrt])))
 
     def _by_root(self, wrt: Value) -> Term:
         return self._by(self.graph.root, wrt)

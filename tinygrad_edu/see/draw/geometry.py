@@ -5,15 +5,15 @@ itself: two pictures of one graph have the same geometry. Lengths are in points,
 """
 
 from math import isfinite
+from typing import NamedTuple
 
 from tinygrad_edu._common.text import one_line
-from tinygrad_edu.engine.value import Value
-from tinygrad_edu.see.draw.dot import subscripted
 from tinygrad_edu.see.draw.style import NATURAL, Style
 from tinygrad_edu.see.draw.widths import width
 from tinygrad_edu.see.network import Line, Network, Unit
 from tinygrad_edu.see.notation import derivative
 
+FONT_SIZE = 13
 MOST_LABELLED = 16  # lines between two layers; of more, only marked ones have a label
 LONGEST_NAME = 18
 FLATTEST = 3.1  # times as wide as high
@@ -44,15 +44,28 @@ def widest_number(digits: int) -> str:
     return f"−0.{'0' * (digits + 1)}" if digits > 3 else "−1e−300"
 
 
-def shown(name: str) -> str:
-    """Return a name as it stands in the figure: in one line, not too long, a final number as a subscript."""
-    return subscripted(one_line(name, LONGEST_NAME))
+def shown(name: str, style: Style = NATURAL) -> str:
+    """Return a name as it stands in the figure: with its symbol, in one line and not too long."""
+    return one_line(style.written(one_line(name)), LONGEST_NAME)
 
 
-def derivative_of_root(root: Value, name: str) -> str:
-    """Return the symbol of ∂root/∂name as it stands in the figure: E_total is E there, for short."""
-    label = one_line(root.label).split("_")[0]
-    return subscripted(derivative(label if 0 < len(label) <= 6 else "E", one_line(name, LONGEST_NAME)))
+class Gaps(NamedTuple):
+    """How much room the columns have between them, in sizes of a letter.
+
+    Attributes:
+        layers: before a layer of neurons, at least.
+        arrow: for an arrowhead, after the label of a weight.
+        errors: before the errors, beside the text on their lines.
+        total: before the total.
+    """
+
+    layers: float
+    arrow: float
+    errors: float
+    total: float
+
+
+WIDE, NARROW = Gaps(12.5, 1.2, 3.0, 4.5), Gaps(0.0, 0.7, 1.6, 2.5)
 
 
 class Box:
@@ -87,7 +100,13 @@ class Box:
 class Geometry:
     """Where everything of a figure stands.
 
+    Args:
+        network: what the figure shows.
+        style: its letters, its digits and its size.
+        stacked: whether the numbers of a box stand below each other. The figure is then narrower and higher.
+
     Attributes:
+        stacked: as given.
         size: of the letters.
         row: the height of a line of text.
         boxes: the box of every unit.
@@ -98,12 +117,16 @@ class Geometry:
         beside: the columns in whose incoming lines no second text fits above a label.
         width: of the figure.
         height: of the figure.
+        magnification: how many times it can be enlarged to fit the size of the style.
         is_readable: whether the figure is not too large to be read.
     """
 
-    def __init__(self, network: Network, style: Style = NATURAL) -> None:
+    def __init__(self, network: Network, style: Style = NATURAL, stacked: bool = False) -> None:
         self.network = network
-        self.size = size = style.font_size
+        self.style = style
+        self.stacked = stacked
+        self.gaps = NARROW if stacked else WIDE
+        self.size = size = style.font_size or FONT_SIZE
         self.row = 1.2 * size  # what Graphviz gives a line of text
         self.margin = round(size / 2)
         self.number = width(widest_number(style.digits), size)
@@ -123,15 +146,29 @@ class Geometry:
         pitches = self._pitches()
         self.width = self._set_columns()
         self.height = self._set_rows(pitches)
-        scale = size / NATURAL.font_size
+        scale = size / FONT_SIZE
         self.is_readable = self.width <= WIDEST * scale and self.height <= HIGHEST * scale
         wanted = self.width / FLATTEST
-        if style.size is not None:  # less the derivation, for which there is always room
-            wanted = self.width * style.size[1] / style.size[0] - 3 * LEADING * self.row
+        self.magnification = 1.0
+        if style.size is not None:
+            derivation = 3 * LEADING * self.row  # for which there is always room
+            wide, high = style.size
+            self.magnification = min(wide / self.width, high / (self.height + derivation))
+            wanted = self.width * high / wide - derivation
         missing = wanted - self.height
         spread = max((len(units) - 1) * pitch for units, pitch in zip(network.columns, pitches, strict=True))
         if missing > 0 and spread:
             self.height = self._set_rows([pitch * (1 + missing / spread) for pitch in pitches])
+
+    def shown(self, name: str) -> str:
+        """Return a name as it stands in the figure."""
+        return shown(name, self.style)
+
+    def by_root(self, name: str) -> str:
+        """Return the symbol of ∂root/∂name as it stands in the figure: E_total is E there, for short."""
+        label = one_line(self.network.root.label)
+        symbol = self.style.written(label if label in self.style.symbols else label.split("_")[0])
+        return derivative(symbol if 0 < len(symbol) <= 6 else "E", self.shown(name))
 
     def label(self, line: Line, column: int) -> tuple[float, float]:
         """Return where the label of a weight stands, on a line that leads to the column."""
@@ -140,10 +177,14 @@ class Geometry:
 
     def _size(self, unit: Unit, is_ellipse: bool) -> tuple[float, float]:
         """Return the width and the height that the texts of a unit need."""
-        name = width(shown(unit.name), self.size)
+        name = width(self.shown(unit.name), self.size)
         if is_ellipse:  # at the height of the texts' outer corners, 0.72 of its width
             return _whole(max(name, self.number) / 0.72), _whole(3 * self.row)
-        titles = [width(shown(title), self.size) for title, _ in unit.cells]
+        titles = [width(self.shown(title), self.size) for title, _ in unit.cells]
+        if unit.is_divided and self.stacked:
+            space = width(" ", self.size)
+            wide = max(max(titles) + space + self.number + 6, name + 16)
+            return _whole(wide), _whole((1 + len(unit.cells)) * self.row + 12)
         cell = _whole(max(self.number, *titles) + 8)
         if unit.is_divided:
             wide = max(cell * len(unit.cells), _whole(name + 16))
@@ -154,7 +195,8 @@ class Geometry:
         """Return how far apart the rows of each column are; decide where labels stand on their lines."""
         pitches: list[float] = []
         for column, units in enumerate(self.network.columns):
-            pitch = _whole(7.7 * self.size)  # a box, a text above it and one below it
+            box = self.boxes[units[0]]
+            pitch = _whole(max(7.7 * self.size, box.height + 2.6 * self.row))  # with texts above and below it
             lines = self.weights[column]
             if len(lines) > MOST_LABELLED:
                 self.share[column] = 0.5
@@ -177,18 +219,20 @@ class Geometry:
         lines = self.weights[column]
         if not lines:
             after_outputs = column == self.network.depth + 1
-            derivative = width(derivative_of_root(self.network.root, "out"), self.size)
-            return _whole(max(derivative, self.number) + 3 * self.size if after_outputs else 4.5 * self.size)
+            derivative = width(self.by_root("out"), self.size)
+            if after_outputs:
+                return _whole(max(derivative, self.number) + self.gaps.errors * self.size)
+            return _whole(self.gaps.total * self.size)
         share = self.share[column]
         names = [self.network.names[line.weight] for line in lines if line.weight is not None]
-        label = max(width(f"{shown(name)} ", self.size) for name in names) + self.number + 4
-        derivative = max(width(derivative_of_root(self.network.root, name), self.size) for name in names)
+        label = max(width(f"{self.shown(name)} ", self.size) for name in names) + self.number + 4
+        derivative = max(width(self.by_root(name), self.size) for name in names)
         if column in self.beside:
             result = max(derivative, width("= ", self.size) + self.number) + label / 2 + self.size
         else:
             result = derivative + width(" = ", self.size) + self.number - label / 2 + self.margin
-        arrow = 1.2 * self.size
-        return _whole(max(12.5 * self.size, (label / 2 + arrow) / (1 - share), result / share))
+        arrow = self.gaps.arrow * self.size
+        return _whole(max(self.gaps.layers * self.size, (label / 2 + arrow) / (1 - share), result / share))
 
     def _set_columns(self) -> float:
         """Set x of every box, and return the width of the figure."""
@@ -217,6 +261,15 @@ class Geometry:
                 float(round(last.bottom + 2.2 * self.row + box.height / 2)),
             )
         return max(box.bottom for box in self.boxes.values()) + beside + self.margin
+
+
+def arranged(network: Network, style: Style) -> Geometry:
+    """Return the geometry of a figure: for a size, the one in which the letters are larger."""
+    natural = Geometry(network, style)
+    if style.size is None:
+        return natural
+    both = natural, Geometry(network, style, stacked=True)
+    return max(both, key=lambda geometry: (geometry.is_readable, geometry.magnification))
 
 
 def _whole(x: float) -> float:

@@ -1,7 +1,8 @@
 """SVG to PNG, PDF, GIF and HTML, on machines with neither fonts nor Graphviz installed.
 
 The font is Arimo, from the package fontpkg-arimo. It has the widths of Helvetica, which the layout
-assumes, and every character that a picture needs, such as ∂ × − – and ₀ to ₉.
+assumes, and every character that a picture needs, such as ∂ × − – and ₀ to ₉. A label may have others:
+for a PNG they come from the fonts of the machine, a PDF has Arimo alone. What cannot be shown is refused.
 """
 
 import html
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
+from unicodedata import bidirectional, name
 
 from tinygrad_edu.see.draw import theme
 from tinygrad_edu.see.draw.render import NoEngineError
@@ -29,7 +31,8 @@ def png(svg: str, dpi: float = 96, transparent: bool = False) -> bytes:
         transparent: leave out the white background.
 
     Raises:
-        ValueError: if ``dpi`` is not positive, or makes the picture larger than memory allows.
+        ValueError: if ``dpi`` is not positive, or makes the picture larger than memory allows; or if no font
+            of the machine has a sign of the picture.
         NoEngineError: if the extra "images" is not installed.
     """
     with _extra("png"):
@@ -89,6 +92,7 @@ def pdf(svg: str) -> bytes:
     """Return a picture as PDF of one page, of the picture's size; its text can be selected.
 
     Raises:
+        ValueError: if the font has not every sign of the picture, or one is written from right to left.
         NoEngineError: if the extra "images" is not installed.
     """
     with _extra("pdf"):
@@ -97,6 +101,9 @@ def pdf(svg: str) -> bytes:
         from svglib.svglib import svg2rlg
 
         _give_reportlab_the_font()
+    for sign in _text(svg):
+        if ord(sign) not in _covered() or bidirectional(sign) in ("R", "AL"):
+            raise ValueError(f"a .pdf cannot show {_called(sign)} with the font {FONT}: save as .png or .svg")
     without_style = re.sub(r'(<svg [^>]*) style="[^"]*"', r"\1", _in_font(svg), count=1)  # svglib takes no %
     drawing: Any = svg2rlg(io.BytesIO(without_style.encode()))
     content = io.BytesIO()
@@ -126,22 +133,49 @@ svg {{ max-width: 100%; height: auto }}
 def _raster(svg: str, dpi: float, transparent: bool = False) -> Any:
     """Return a picture as an image of Pillow."""
     _check_size(svg, dpi)
-    import resvg_py
-    from fontTools.ttLib import TTFont
     from PIL import Image
 
-    with TTFont(_font_file()) as font:
-        covered = font.getBestCmap().keys()
-    pixels = resvg_py.svg_to_bytes(
-        svg_string=_in_font(svg),
+    others = [sign for sign in _text(svg) if ord(sign) not in _covered()]
+    for sign in others:
+        if _is_missing(sign):
+            advice = "save as .svg, or install a font that has it"
+            raise ValueError(f"no font of this machine shows {_called(sign)}: {advice}")
+    return Image.open(io.BytesIO(_drawn(_in_font(svg), dpi / 96, transparent, bool(others))))
+
+
+def _drawn(svg: str, zoom: float, transparent: bool, is_beyond_arimo: bool) -> bytes:
+    import resvg_py
+
+    pixels: bytes = resvg_py.svg_to_bytes(
+        svg_string=svg,
         dpi=96,
-        zoom=dpi / 96,
+        zoom=zoom,
         background=None if transparent else "white",
         font_files=[_font_file()],
         # The fonts of the machine are used only for what Arimo lacks, such as a label in Chinese.
-        skip_system_fonts=covered >= set(map(ord, _text(svg))),
+        skip_system_fonts=not is_beyond_arimo,
     )
-    return Image.open(io.BytesIO(pixels))
+    return pixels
+
+
+@cache
+def _is_missing(sign: str) -> bool:
+    """Return whether a sign is drawn as a box in its place, as is a code that is no character."""
+    text = f'<text x="5" y="25" font-size="20" font-family="{FONT}">{{}}</text>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40">{text}</svg>'
+    return _drawn(svg.format(sign), 1, False, True) == _drawn(svg.format("\U0001ffff"), 1, False, True)
+
+
+@cache
+def _covered() -> frozenset[int]:
+    from fontTools.ttLib import TTFont
+
+    with TTFont(_font_file()) as font:
+        return frozenset(font.getBestCmap())
+
+
+def _called(sign: str) -> str:
+    return f"{sign} ({name(sign, f'U+{ord(sign):04X}')})"
 
 
 @cache

@@ -9,9 +9,9 @@ from typing import Any
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.see.draw import theme
 from tinygrad_edu.see.draw.dot import escaped, rounded
-from tinygrad_edu.see.draw.geometry import LEADING, MOST_LABELLED, Geometry, derivative_of_root, short, shown
+from tinygrad_edu.see.draw.geometry import LEADING, MOST_LABELLED, arranged, short
 from tinygrad_edu.see.draw.style import NATURAL, Style
-from tinygrad_edu.see.draw.widths import width
+from tinygrad_edu.see.draw.widths import width, wrapped
 from tinygrad_edu.see.graph import Edge, Graph
 from tinygrad_edu.see.network import Line, Network, Unit
 from tinygrad_edu.see.notation import derivative
@@ -73,7 +73,7 @@ class Figure:
 
         self.network = network
         self.style = style
-        self.geometry = Geometry(network, style)
+        self.geometry = arranged(network, style)
         self.backward = Backward(network, graph, wrt)
         self.graph = graph
         self.largest = max(map(abs, self.backward.lines.values()), default=0.0)
@@ -89,6 +89,8 @@ class Figure:
         self.dot = Digraph(
             graph_attr=theme.PINNED, node_attr=theme.PINNED_NODE | text, edge_attr=theme.PINNED_EDGE
         )
+        inner = self.geometry.width - 4 * self.geometry.margin
+        below = [line for text in below for line in wrapped(text, inner, self.geometry.size)]
         height = self.geometry.height + len(below) * LEADING * self.geometry.row
         for corner, x, y in (("nw", 0.0, 0.0), ("se", self.geometry.width, height)):
             self.dot.node(corner, "", shape="point", width="0", style="invis", pos=_pinned(x, y))
@@ -114,7 +116,6 @@ class Figure:
         self._derivatives()
         for k, sentence in enumerate(below):
             y = self.geometry.height + (k + 0.5) * LEADING * self.geometry.row
-            inner = self.geometry.width - 4 * self.geometry.margin
             label = escaped(f"{sentence}\n").replace("\\n", "\\l")
             self._node(f"below{k}", label, self.geometry.width / 2, y, inner, self.geometry.row, **theme.BARE)
         self.source: str = self.dot.source
@@ -147,16 +148,17 @@ class Figure:
         }
         look |= {"class": "plain", "tooltip": self._tooltip(unit)}
         if not unit.is_divided:
-            label = f"{shown(unit.name)}\n{self._short(unit.gives.data)}"
+            label = f"{self.geometry.shown(unit.name)}\n{self._short(unit.gives.data)}"
             self._node(
                 name, escaped(label), box.x, box.y, box.width, box.height, **look | self._light(unit.gives)
             )
         else:
             self._node(name, "", box.x, box.y, box.width, box.height, **look)
-            row, cell, high = self.geometry.row, box.width / len(unit.cells), 2 * self.geometry.row + 6
+            row, stacked = self.geometry.row, self.geometry.stacked
+            high = (len(unit.cells) if stacked else 2) * row + 6  # below the name
             self._node(
                 f"{name}_name",
-                escaped(shown(unit.name)),
+                escaped(self.geometry.shown(unit.name)),
                 box.x,
                 box.top + row / 2 + 3,
                 box.width - 4,
@@ -164,16 +166,20 @@ class Figure:
                 **theme.BARE,
             )
             self._node(f"{name}_rule", "", box.x, box.bottom - high, box.width, 0, **theme.RULE)
+            cell = box.width if stacked else box.width / len(unit.cells)
             for k, (title, value) in enumerate(unit.cells):
-                x, y = box.left + (k + 0.5) * cell, box.bottom - high / 2
-                if k:
+                x, y, tall = box.left + (k + 0.5) * cell, box.bottom - high / 2, high
+                if stacked:
+                    x, y, tall = box.x, box.bottom - 3 - (len(unit.cells) - k - 0.5) * row, row
+                elif k:
                     self._node(f"{name}_rule{k}", "", x - cell / 2, y, 0, high, **theme.RULE)
-                label = escaped(f"{shown(title)}\n{self._short(value.data)}")
-                self._node(f"{name}_{k}", label, x, y, cell - 2, high, **theme.BARE | self._light(value))
+                label = f"{self.geometry.shown(title)}{' ' if stacked else chr(10)}{self._short(value.data)}"
+                look = theme.BARE | self._light(value)
+                self._node(f"{name}_{k}", escaped(label), x, y, cell - 2, tall, **look)
         for value in self.backward.results:
             if value in [cell for _, cell in unit.cells]:
                 geometry, result = self.geometry, self.backward.results[value]
-                symbol = f"{derivative_of_root(self.network.root, self._title(unit, value))} = "
+                symbol = f"{self.geometry.by_root(self._title(unit, value))} = "
                 room = width(symbol, geometry.size) + geometry.number + 4
                 x = min(max(box.x, room / 2), geometry.width - room / 2)  # not beyond the figure
                 self._text(
@@ -204,7 +210,7 @@ class Figure:
         amount = self.backward.lines.get(line)
         look = plain if amount is None else plain | self._flow(line)
         x, y = self.geometry.label(line, column)
-        label = f"{shown(self.network.names[weight])} {self._short(weight.data)}"
+        label = f"{self.geometry.shown(self.network.names[weight])} {self._short(weight.data)}"
         if is_labelled:
             self._text(f"{name}_label", label, x, y, amount, tooltip=plain["tooltip"])
         if weight not in self.backward.results:
@@ -215,10 +221,11 @@ class Figure:
         # Centred in the room that the widest number would take, so that no other number moves it.
         geometry, result = self.geometry, self.backward.results[weight]
         symbol, number = (
-            derivative_of_root(self.network.root, self.network.names[weight]),
+            self.geometry.by_root(self.network.names[weight]),
             f"= {self._short(result)}",
         )
-        half = (width(f"{shown(self.network.names[weight])} ", geometry.size) + geometry.number) / 2
+        name_and_space = f"{geometry.shown(self.network.names[weight])} "
+        half = (width(name_and_space, geometry.size) + geometry.number) / 2
         equals = width("= ", geometry.size) + geometry.number
         if column in geometry.beside:
             room = max(width(symbol, geometry.size), equals)
@@ -240,19 +247,15 @@ class Figure:
     def _derivatives(self) -> None:
         geometry = self.geometry
         for unit, (slope, amount) in self.backward.through.items():
-            box = geometry.boxes[unit]
-            self._text(
-                f"{self.ids[unit]}_slope",
-                f"∂out/∂net = {self._short(slope)}",
-                box.x,
-                box.top - 0.6 * geometry.row,
-                amount,
-            )
+            box, text = geometry.boxes[unit], f"∂out/∂net = {self._short(slope)}"
+            # Centred, but not over the text on the next line.
+            x = min(box.x, box.right + geometry.size - width(text, geometry.size) / 2)
+            self._text(f"{self.ids[unit]}_slope", text, x, box.top - 0.6 * geometry.row, amount)
         for line, amount in self.backward.lines.items():
             if line.source in self.network.columns[self.network.depth]:
                 start, end = geometry.boxes[line.source], geometry.boxes[line.target]
                 symbol, number = (
-                    derivative_of_root(self.network.root, "out"),
+                    self.geometry.by_root("out"),
                     self._short(self.graph.adjoint[line.source.gives]),
                 )
                 room = max(width(symbol, geometry.size), geometry.number)

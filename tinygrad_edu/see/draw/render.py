@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tinygrad_edu.see.draw import theme
+from tinygrad_edu.see.draw.style import Style
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 ALT = "The graph of a computation"
-BESIDE = 0.96  # how much of a slide or a page a picture takes at most
+BESIDE = 0.98  # how much of a slide or a page a picture takes at most
 FITTING = "max-width: 100%; height: auto"
 
 
@@ -84,18 +85,22 @@ def svg(dot: str, scope: str, alt: str = ALT, engine: str = "dot", on_paper: boo
     )
 
 
-def fitted(svg: str, size: tuple[float, float]) -> str:
-    """Return a picture that fills another size, as large as it can be there and in the middle.
+def fitted(svg: str, style: Style) -> str:
+    """Return a picture in the size of a style, in the middle, and as large as that and its letters allow.
 
     Args:
-        svg: the picture.
-        size: the width and the height.
+        svg: the picture, with letters of the size that the style names, if any.
+        style: its size, and whether it names a size of the letters.
     """
-    width, height = size
+    if style.size is None:
+        return svg
+    width, height = style.size
     natural = re.search(r'width="([\d.]+)" height="([\d.]+)"([^>]*)viewBox="[^"]*"', svg)
     assert natural is not None
     w, h = float(natural[1]), float(natural[2])
     scale = BESIDE * min(width / w, height / h)
+    if style.font_size is not None:
+        scale = min(scale, 1.0)
     wide, high = width / scale, height / scale
     view = f"{(w - wide) / 2:.2f} {(h - high) / 2:.2f} {wide:.2f} {high:.2f}"
     opening = f'width="{width:g}" height="{height:g}"{natural[3]}viewBox="{view}"'

@@ -27,7 +27,6 @@ ENTANGLED = {"splines": "line", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1
 NODE = {"shape": "Mrecord", "fontname": FONT, "fontsize": "12", "margin": "0.12,0.05"}
 NODE |= {"style": "filled", "fillcolor": FILL}
 EDGE = {"fontname": FONT, "fontsize": "11", "arrowsize": "0.7"}
-TITLE = {"fontsize": "14", "labelloc": "t"}
 
 PLAIN = {"class": "plain", "color": LINE, "fontcolor": TEXT}
 ON_PATH = PLAIN | {"class": "path", "penwidth": "2"}

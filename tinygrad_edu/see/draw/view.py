@@ -8,7 +8,8 @@ from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.program.forms import ATOM, SIGN, Term, write
 from tinygrad_edu.see.draw import theme
-from tinygrad_edu.see.draw.dot import Arrow, Node, Picture, interval, rounded, subscripted
+from tinygrad_edu.see.draw.dot import Arrow, Node, Picture, interval, rounded
+from tinygrad_edu.see.draw.style import NATURAL, Style
 from tinygrad_edu.see.graph import Edge, Graph
 from tinygrad_edu.see.notation import as_sum, derivative, written
 
@@ -39,7 +40,11 @@ def _height(graph: Graph) -> int:
 
 
 def view(
-    graph: Graph, wrt: Sequence[Value] = (), constants: bool = True, digits: int = 6, forward: bool = False
+    graph: Graph,
+    wrt: Sequence[Value] = (),
+    constants: bool = True,
+    style: Style = NATURAL,
+    forward: bool = False,
 ) -> Picture:
     """Return the nodes and the edges of a picture, those on the paths from ``wrt`` to the root marked.
 
@@ -47,12 +52,13 @@ def view(
         graph: what is visible, as ``fold`` or ``LayerGraph`` gives it.
         wrt: Values of the graph.
         constants: show the plain numbers of expressions, where every operation is shown.
-        digits: how many significant digits a number has.
+        style: its digits and its symbols.
         forward: show the tangents of a forward sweep from the only one of ``wrt``, not the gradients; the
             flow goes with the arrows, and the product stands beside the root.
     """
+    digits = style.significant
     flows = _flows(graph, wrt)
-    names = {node: subscripted(name) for node, name in graph.names.items()}
+    names = {node: style.written(name) for node, name in graph.names.items()}
     tangents = graph.finer.tangents(wrt[0]) if forward else {}
     grads = dict.fromkeys(graph.adjoint, 0.0) | tangents if forward else shown_gradients(graph, wrt)
     shown = [node for node in graph.nodes if constants or not node.is_constant]
@@ -75,7 +81,7 @@ def view(
         Arrow(
             position[edge.source],
             position[edge.target],
-            _text(graph, edge, names, edge in flows, digits),
+            _text(graph, edge, names, edge in flows, style),
             flow,
         )
         for edge, flow in ((edge, flows.get(edge)) for edge in graph.edges)
@@ -149,28 +155,28 @@ def _title(graph: Graph, node: Value, names: dict[Value, str]) -> str:
     return names[node]
 
 
-def _text(graph: Graph, edge: Edge, names: dict[Value, str], on_path: bool, digits: int) -> str:
+def _text(graph: Graph, edge: Edge, names: dict[Value, str], on_path: bool, style: Style) -> str:
     """Return the text on an edge: its slope, on a path with the symbol; a short formula between neurons."""
     if edge.source.is_constant:
         return ""
     if isinstance(edge.slope, list):
-        text = _matrix(edge.slope, digits)
+        text = _matrix(edge.slope, style.significant)
+    elif graph.detail in ("ops", "named"):
+        text = rounded(edge.slope, style.significant)
     else:
-        text = (
-            rounded(edge.slope, digits) if graph.detail in ("ops", "named") else _formula(graph, edge, digits)
-        )
+        text = _formula(graph, edge, style)
     if on_path:
         # The empty line keeps the text off a wide line.
         return f"{derivative(names[edge.target], names[edge.source])}\n= {text}\n "
     return text
 
 
-def _formula(graph: Graph, edge: Edge, digits: int) -> str:
+def _formula(graph: Graph, edge: Edge, style: Style) -> str:
     """Return the slope of an edge as a number, and above it as a formula if that is short."""
-    text = rounded(edge.slope, digits)
+    text = rounded(edge.slope, style.significant)
     if sum(1 for value in edge.between if value.args) <= MOST_OPERATIONS:
         try:
-            formula = subscripted(edge.formula(graph.names))
+            formula = style.written(edge.formula(graph.names))
         except ValueError:  # an infinite slope, or an operation whose rule is not known
             return text
         if text != formula and len(formula) <= LONGEST_FORMULA:

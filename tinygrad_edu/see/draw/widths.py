@@ -31,6 +31,22 @@ def width(text: str, size: float) -> float:
     return size * sum(map(_em, text))
 
 
+def wrapped(text: str, room: float, size: float) -> list[str]:
+    """Return a text in lines that are no wider than ``room``, broken at spaces; a longer word stands alone.
+
+    >>> wrapped("one two three", 50, 13)
+    ['one two', 'three']
+    """
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and width(longer, size) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
 def _em(sign: str) -> float:
     if sign in _OTHERS:
         return _OTHERS[sign]
