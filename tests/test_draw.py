@@ -166,7 +166,8 @@ def test_a_label_is_text_and_nothing_else(label):
         tree = ElementTree.fromstring(drawing.svg)
         assert label in [element.text for element in tree.iter(f"{SVG}text")]
         kinds = {element.tag.removeprefix(SVG) for element in tree.iter()}
-        assert kinds <= {"svg", "style", "g", "path", "polyline", "polygon", "text"}
+        assert kinds <= {"svg", "style", "g", "path", "polyline", "polygon", "text", "title"}
+        assert f"{label} = 2" in [element.text for element in tree.iter(f"{SVG}title")]
 
 
 @pytest.mark.parametrize(
@@ -356,7 +357,8 @@ def test_jupyter_shows_a_value_as_its_picture(example):
         r'<img alt="[^"]*" style="[^"]*" src="data:image/svg\+xml;base64,([^"]*)"/>', bundle["text/html"]
     )
     image = base64.b64decode(encoded[1]).decode()
-    assert image.replace("\nsvg { background: #ffffff }", "", 1) == bundle["image/svg+xml"]
+    card = "<style>svg { background: #ffffff }</style>\n"
+    assert image.replace(card, "", 1) == bundle["image/svg+xml"]
     assert image != bundle["image/svg+xml"]
 
 

@@ -12,9 +12,14 @@ import resvg_py
 from PIL import Image
 from pypdf import PdfReader
 
-from tinygrad_edu import Value, draw
+from tinygrad_edu import Value, animate, draw
 from tinygrad_edu.see.draw import images, theme
 from tinygrad_edu.see.draw.render import NoEngineError
+
+SIGN = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40">'
+    '<text x="5" y="20" font-size="20" font-family="Helvetica">{}</text></svg>'
+)
 
 
 def rgb(color: str) -> tuple[int, ...]:
@@ -49,14 +54,50 @@ def test_png_has_the_size_and_the_colours_of_the_svg(w1):
 
 @pytest.mark.parametrize("sign", [*"∂×−–₀₁₂₃₄₅₆₇₈₉", "w", "Ж", "η"])
 def test_every_sign_is_visible_in_png_and_differs_from_a_missing_one(sign):
-    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40">{}</svg>'
-    text = '<text x="5" y="20" font-size="20" font-family="Helvetica, sans-serif">{}</text>'
-    blank, missing, seen = (
-        opened(images.png(svg.format(content))).tobytes()
-        for content in ("", text.format("\uefff"), text.format(sign))
+    blank, seen = (opened(images.png(SIGN.format(content))).tobytes() for content in ("", sign))
+    box = resvg_py.svg_to_bytes(
+        svg_string=SIGN.format("\uefff").replace("Helvetica", "Arimo"),
+        font_files=[images._font_file()],
+        skip_system_fonts=True,
+        background="white",
     )
-    assert len({blank, missing, seen}) >= 2
-    assert seen not in (blank, missing)
+    missing = opened(box).tobytes()
+    assert len({blank, missing, seen}) == 3
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("汉字", "汉 (CJK UNIFIED IDEOGRAPH-6C49)"),
+        ("a😀", "😀 (GRINNING FACE)"),
+        ("شبکه", "ش (ARABIC LETTER SHEEN)"),
+        ("א", "א (HEBREW LETTER ALEF)"),  # Arimo has it, but a PDF would show it from left to right
+    ],
+)
+def test_a_pdf_that_cannot_show_a_sign_is_refused_with_its_name(label, said, tmp_path):
+    drawing = draw(Value(1.0, label))
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 -- the whole message is compared
+        drawing.save(tmp_path / "y.pdf")
+    assert str(caught.value) == f"a .pdf cannot show {said} with the font Arimo: save as .png or .svg"
+    assert not list(tmp_path.iterdir())
+    assert label in drawing.svg
+
+
+def test_a_png_without_a_font_for_a_sign_is_refused_with_its_name(monkeypatch, tmp_path):
+    drawn = resvg_py.svg_to_bytes
+    monkeypatch.setattr(
+        resvg_py, "svg_to_bytes", lambda **options: drawn(**options | {"skip_system_fonts": True})
+    )
+    images._is_missing.cache_clear()
+    animation = animate(Value(1.0, "汉") * 2)
+    for show, name in ((draw(Value(1.0, "汉")), "y.png"), (animation, "y.gif"), (animation, "f.png")):
+        with pytest.raises(
+            ValueError, match=r"no font of this machine shows 汉 \(CJK .*-6C49\): save as .svg"
+        ):
+            show.save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+    draw(Value(1.0, "שלום e\u0301 \x00")).save(tmp_path / "y.png")  # all in Arimo, or replaced
+    images._is_missing.cache_clear()
 
 
 def test_names_are_bold_in_png(example):
@@ -128,6 +169,7 @@ def test_a_zero_edge_is_dashed():
 @pytest.mark.parametrize(("label", "is_covered"), [("w₅ ∂ Ж", True), ("漢字", False)])
 def test_the_fonts_of_the_machine_are_asked_only_for_signs_that_arimo_has_not(monkeypatch, label, is_covered):
     asked = []
+    monkeypatch.setattr(images, "_is_missing", lambda sign: False)
     drawn = resvg_py.svg_to_bytes
 
     def recorded(**options):
@@ -151,7 +193,7 @@ def test_html_stands_alone(w1, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "label", ['a"b', "|{}<>\\", "</svg><script>", "&lt;b&gt;", "漢字 é", "a\x00b", "\ud800", "%s {0}"]
+    "label", ['a"b', "|{}<>\\", "</svg><script>", "&lt;b&gt;", "é", "a\x00b", "\ud800", "%s {0}"]
 )
 def test_any_label(label, tmp_path):
     y = Value(2.0, label).tanh()

@@ -10,7 +10,7 @@ from tinygrad_edu.engine.value import Value, topological_order
 from tinygrad_edu.see.draw import draw
 from tinygrad_edu.see.draw.animate import animate
 from tinygrad_edu.see.draw.film import film
-from tinygrad_edu.see.draw.style import NATURAL, Style, size_of
+from tinygrad_edu.see.draw.style import Style, size_of
 from tinygrad_edu.see.explain import explain
 from tinygrad_edu.see.explore import explore
 from tinygrad_edu.see.graph import DETAILS
@@ -43,23 +43,32 @@ def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> a
     add("--learning-rate", type=float, metavar="ETA", help="show the update as well")
     command.set_defaults(run=run_explain)
 
-    command = commands.add_parser("draw", parents=[subject], help="draw the graph, and the paths from names")
+    style = parser_class(add_help=False)
+    add = style.add_argument
+    add("--size", metavar="SIZE", help="slide, a4, or pixels such as 800x600 (as large as it is)")
+    add("--font-size", type=float, metavar="PIXELS", help="of the letters (as large as the size allows)")
+    add("--digits", type=int, metavar="N", help="decimals of a number (4, on a slide 3)")
+    add("--theme", choices=["screen", "print"], default="screen", help="colours, or black and grey (screen)")
+    add(
+        "--symbol", dest="symbols", action="append", default=[], metavar="NAME=SYMBOL", help="write a name so"
+    )
+
+    command = commands.add_parser(
+        "draw", parents=[subject, style], help="draw the graph, and the paths from names"
+    )
     add = command.add_argument
     add("names", metavar="NAME", nargs="*", help="highlight the paths from these names to the result")
     add("--output", metavar="FILE", default="graph.svg", help="the picture (graph.svg)")
     add("--legend", action="store_true", help="say what colours and widths mean")
     add("--rankdir", choices=["LR", "TB"], default="LR", help="left to right, or top to bottom (LR)")
     add("--sample", type=int, default=1, metavar="K", help="which sample of a network to show (1)")
-    add("--size", metavar="SIZE", help="slide, a4, or pixels such as 800x600 (as large as it is)")
-    add("--font-size", type=float, default=NATURAL.font_size, metavar="PIXELS", help="of the letters (13)")
-    add("--digits", type=int, default=NATURAL.digits, metavar="N", help="decimals of a number (4)")
-    add("--theme", choices=["screen", "print"], default="screen", help="colours, or black and grey (screen)")
     command.set_defaults(run=run_draw)
 
-    command = commands.add_parser("animate", parents=[subject], help="show both passes step by step")
+    command = commands.add_parser("animate", parents=[subject, style], help="show both passes step by step")
     add = command.add_argument
     add("name", metavar="NAME", nargs="?", help="follow the gradient of this name only")
-    add("--output", metavar="FILE", default="animation.svg", help="an .svg or .gif (animation.svg)")
+    add("--output", metavar="FILE", default="animation.svg", help="an .svg, .html, .gif, or a .png a step")
+    add("--passes", choices=["both", "forward", "backward"], default="both", help="which pass (both)")
     add("--seconds", type=float, default=1.2, help="how long a step is shown (1.2)")
     command.set_defaults(run=run_animate)
 
@@ -96,8 +105,6 @@ def run_draw(options: argparse.Namespace) -> None:
     """Write a picture, and print its path."""
     root, names = subject_of(options)
     wrt = [value_named(name, names) for name in options.names]
-    size: Any = options.size and size_of(options.size)
-    style = Style(size, font_size=options.font_size, digits=options.digits, theme=options.theme)
     drawing = draw(
         root,
         wrt,
@@ -105,7 +112,7 @@ def run_draw(options: argparse.Namespace) -> None:
         sample=options.sample,
         rankdir=options.rankdir,
         legend=options.legend,
-        style=style,
+        style=style_of(options),
     )
     print(f"The picture of {root.label}: {drawing.save(options.output)}")
 
@@ -114,7 +121,14 @@ def run_animate(options: argparse.Namespace) -> None:
     """Write an animation, and print its path."""
     root, names = subject_of(options)
     wrt = value_named(options.name, names) if options.name else None
-    animation = animate(root, wrt, detail=options.detail, seconds=options.seconds)
+    animation = animate(
+        root,
+        wrt,
+        detail=options.detail,
+        passes=options.passes,
+        seconds=options.seconds,
+        style=style_of(options),
+    )
     saved = animation.save(options.output)
     print(f"The passes over the graph of {root.label} in {len(animation.steps)} steps: {saved}")
 
@@ -139,6 +153,15 @@ def run_film(options: argparse.Namespace) -> None:
         lang=options.lang,
     )
     print(f"{options.steps:,} steps of gradient descent on {root.label}: {training.save(options.output)}")
+
+
+def style_of(options: argparse.Namespace) -> Style:
+    """Return the style that a command's options ask for."""
+    size: Any = options.size and size_of(options.size)
+    symbols = dict(given.partition("=")[::2] for given in options.symbols)
+    return Style(
+        size, font_size=options.font_size, digits=options.digits, theme=options.theme, symbols=symbols
+    )
 
 
 def run_explore(options: argparse.Namespace) -> None:

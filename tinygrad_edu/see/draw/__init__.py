@@ -1,7 +1,7 @@
 """Pictures of graphs: ``draw(root)`` gives a ``Drawing`` to show, save or build on."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +14,7 @@ from tinygrad_edu.see.draw import dot, render, theme
 from tinygrad_edu.see.draw.factors import Factors
 from tinygrad_edu.see.draw.network import Figure
 from tinygrad_edu.see.draw.style import NATURAL, Style
-from tinygrad_edu.see.draw.view import gradient_caption, is_crowded, view
+from tinygrad_edu.see.draw.view import described, gradient_caption, is_crowded, is_too_wide, view
 from tinygrad_edu.see.graph import DETAILS, Detail, Graph, Mode, expect_mode, fold, folded, independence
 from tinygrad_edu.see.layers import COARSEST, LayerGraph
 from tinygrad_edu.see.network import Network, NoNetworkError, read_network
@@ -46,7 +46,9 @@ class Drawing:
         engine: str = "dot",
         laid_out: tuple[str, Texts] | None = None,
         style: Style = NATURAL,
+        titles: Mapping[str, str] = render.NO_TITLES,
     ) -> None:
+        self._titles = titles
         self._on_paper = style.theme == "print"
         self.source = theme.printed(source) if self._on_paper else source
         self.alt = alt
@@ -63,7 +65,7 @@ class Drawing:
         source, texts = self._laid_out or (self.source, {})
         if self._on_paper:
             source = theme.printed(source)
-        svg = render.svg(source, scope, self.alt, self._engine, self._on_paper)
+        svg = render.svg(source, scope, self.alt, self._engine, self._on_paper, self._titles)
         svg = render.filled(svg, scope, texts) if self._laid_out else svg
         return render.fitted(svg, self._style)
 
@@ -105,7 +107,7 @@ class DotDrawing(Drawing):
     """A drawing that also answers to ``render``, as the graphviz package's do."""
 
     def __init__(self, drawing: Drawing, format: str) -> None:
-        super().__init__(drawing.source, laid_out=drawing._laid_out)
+        super().__init__(drawing.source, drawing.alt, laid_out=drawing._laid_out, titles=drawing._titles)
         self.format = format
 
     def render(
@@ -150,11 +152,13 @@ def draw(
     A network is drawn as in a textbook: a column for every layer, the weights on the lines, the error at the
     right. Every other graph shows names, data, gradients, and the local derivative on every edge.
 
-    What is too crowded to read (a figure beyond a network of 4-8-8-2 neurons, 300 nodes, or more edges than
-    150 and two for each node) is drawn at a coarser detail, and says so. The picture also says if data was
-    assigned since and ``forward()`` not called, if ``root`` does not depend on ``wrt``, and if ``.grad`` is
-    not the derivative of ``root``, as after a second ``backward()``. Before ``backward()`` the gradients are
-    "–".
+    What is too crowded to read is drawn at a coarser detail, and says so: a figure beyond a network of
+    4-8-8-2 neurons, 300 nodes, more edges than 150 and two for each node, a picture higher than 4,000 pixels,
+    and one wider than 12,000 where a coarser one is narrower.
+
+    The picture also says if data was assigned since and ``forward()`` not called, if ``root`` does not depend
+    on ``wrt``, and if ``.grad`` is not the derivative of ``root``, as after a second ``backward()``. Before
+    ``backward()`` the gradients are "–".
 
     Args:
         root: the Value whose graph it is, at the end of all edges.
@@ -225,7 +229,8 @@ def draw(
         dot.digraph(drawn, rankdir, caption, font_size=style.font_size or dot.FONT_SIZE)
         for drawn in (picture, dot.with_room(picture, style.significant))
     )
-    return Drawing(source, laid_out=(laid_out, dot.texts(picture)), style=style)
+    alt, titles = described(graph, shown), dot.titles(picture)
+    return Drawing(source, alt, laid_out=(laid_out, dot.texts(picture)), style=style, titles=titles)
 
 
 def draw_network(outputs: Sequence[Value], caption: str, alt: str) -> Drawing:
@@ -242,7 +247,7 @@ def draw_network(outputs: Sequence[Value], caption: str, alt: str) -> Drawing:
     root: Value = outputs[0] if len(outputs) == 1 else rules.sum(outputs)
     figure = Figure(read_network(root, errors=False), fold(root, "network"), below=[caption])
     if figure.geometry.is_readable:
-        return Drawing(figure.source, alt, "neato")
+        return Drawing(figure.source, alt, "neato", titles=figure.titles)
     drawing = draw(root, detail="layer")
     drawing.alt = alt
     return drawing
@@ -264,24 +269,29 @@ def _figure(
     if legend:
         captions += [WEIGHTS, f"{COLOURS}. The arrows point to where the gradient goes."][: 1 + bool(shown)]
     figure = Figure(network, graph, shown, [caption for caption in captions if caption], style)
-    return Drawing(figure.source, figure.alt, "neato", style=style) if figure.geometry.is_readable else None
+    if not figure.geometry.is_readable:
+        return None
+    return Drawing(figure.source, figure.alt, "neato", style=style, titles=figure.titles)
 
 
 def _readable(graph: Graph, keep: list[Value]) -> tuple[Graph, str]:
     """Return a graph that is no finer than a reader can take in, and a sentence if it is coarser."""
-    caption = ""
-    size = f"{len(graph.nodes):,} nodes and {len(graph.edges):,} edges"
-    while graph.detail != "layer" and is_crowded(graph):
+    fine = graph
+    while graph.detail != "layer" and (is_crowded(graph) or is_too_wide(graph)):
         coarser = DETAILS[DETAILS.index(graph.detail) + 1]
-        caption = f"{size} are too many to read: drawn at detail={coarser!r}"
         graph = folded(topological_order(graph.root), coarser, keep)
-    if graph.detail != "layer":
-        return graph, caption
-    for coarseness in range(COARSEST + 1):
-        layers = LayerGraph(graph, keep, coarseness)
-        if not is_crowded(layers):
-            break
-    return layers, caption
+    if graph.detail == "layer":
+        for coarseness in range(COARSEST + 1):
+            layers = LayerGraph(graph, keep, coarseness)
+            if not is_crowded(layers):
+                break
+        graph = layers
+    if graph.detail == fine.detail:
+        return graph, ""
+    if not is_crowded(fine) and len(graph.columns) >= len(fine.columns):
+        return fine, ""  # it is as wide as before
+    size = f"{len(fine.nodes):,} nodes and {len(fine.edges):,} edges"
+    return graph, f"{size} are too many to read: drawn at detail={graph.detail!r}"
 
 
 def _stale(root: Value) -> str:

@@ -18,7 +18,8 @@ from tinygrad_edu.engine.gradient import listed
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
 from tinygrad_edu.see.draw import dot, render, theme
 from tinygrad_edu.see.draw.steps import steps_of
-from tinygrad_edu.see.draw.view import is_crowded, view
+from tinygrad_edu.see.draw.style import NATURAL, Style
+from tinygrad_edu.see.draw.view import described, is_crowded, view
 from tinygrad_edu.see.graph import Detail, Edge, Graph, Node, fold, independence
 from tinygrad_edu.see.layers import LayerGraph
 from tinygrad_edu.see.notation import derivative
@@ -41,13 +42,16 @@ class Animation:
         steps: what happens, in order.
     """
 
-    def __init__(self, graph: Graph, wrt: list[Value], seconds: float, passes: str = "both") -> None:
+    def __init__(
+        self, graph: Graph, wrt: list[Value], seconds: float, passes: str = "both", style: Style = NATURAL
+    ) -> None:
         self.graph = graph
+        self._style = style
         self.wrt = wrt
         self.seconds = seconds
         self._independent = {value: text for value in wrt if (text := independence(graph, value))}
         self._shown = [value for value in wrt if value not in self._independent]
-        steps = steps_of(graph, self._shown)
+        steps = steps_of(graph, self._shown, style.significant)
         if wrt and not self._shown:  # no gradient leads to any of them
             steps = [step for step in steps if step.phase == "forward"]
         self.steps = [step for step in steps if passes in ("both", step.phase)]
@@ -72,8 +76,8 @@ class Animation:
                 f"#{self._scope} .t{start}-{end}"
                 f" {{ animation: {name} {moments * self.seconds:g}s step-end infinite }}",
             ]
-        style = "\n".join(["@media (prefers-reduced-motion: no-preference) {", *rules, "}\n</style>"])
-        return self._marked.replace("</style>", style, 1)
+        style = ["<style>", "@media (prefers-reduced-motion: no-preference) {", *rules, "}", "</style>", ""]
+        return self._marked.replace("<g ", "\n".join(style) + "<g ", 1)
 
     def frame(self, step: int) -> str:
         """Return the picture during one step as an SVG element that stands still.
@@ -142,8 +146,14 @@ class Animation:
         return player.page(self._marked, captions, self.seconds, f"How {root} and its gradients are computed")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        picture = {} if self._too_much else render.mimebundle(self.svg)
+        picture = {} if self._too_much else render.mimebundle(self.svg, self.alt)
         return picture | {"text/plain": repr(self)}
+
+    @property
+    def alt(self) -> str:
+        """What the animation shows, in words."""
+        steps = f"{len(self.steps)} step{'s' * (len(self.steps) != 1)}"
+        return f"{described(self.graph, self._shown)} It is computed in {steps}."
 
     def __repr__(self) -> str:
         return f"<Animation, {len(self.steps)} steps>"
@@ -166,25 +176,36 @@ class Animation:
         longest: dict[Node | None, str] = {}
         for step in self.steps:
             longest[step.receiver] = max(longest.get(step.receiver, "–"), step.shown, key=len)
-        picture = view(self.graph, self._shown)
+        picture = self._picture
         for node, shown in zip(self.graph.nodes, picture.nodes, strict=True):
             if not shown.is_constant:
                 shown.rows[2] = f"grad {longest.get(node, '–')}"
         title, equation = (max(texts, key=len) for texts in zip(*self._captions, strict=True))
         title += "x" * (len(title) // 10)  # it is bold, and the layout knows only the plain widths
-        return dot.digraph(picture, title=f"{title}\n{equation}")
+        size = self._style.font_size or dot.FONT_SIZE
+        source = dot.digraph(picture, title=f"{title}\n{equation}", font_size=size)
+        return theme.printed(source) if self._style.theme == "print" else source
+
+    @cached_property
+    def _picture(self) -> dot.Picture:
+        return view(self.graph, self._shown, style=self._style)
 
     @cached_property
     def _scope(self) -> str:
         import hashlib
 
-        return "a" + hashlib.sha256(f"{self.seconds} {self._source}".encode()).hexdigest()[:8]
+        return (
+            "a"
+            + hashlib.sha256(f"{self.seconds} {self._style.size or ''}{self._source}".encode()).hexdigest()[
+                :8
+            ]
+        )
 
     @cached_property
     def _names(self) -> dict[Node, str]:
         # Formulas also name labelled Values that are hidden at this detail.
         labels = {value: value.label for value in topological_order(self.graph.root) if value.label}
-        return {value: dot.subscripted(name) for value, name in (labels | self.graph.names).items()}
+        return {value: self._style.written(name) for value, name in (labels | self.graph.names).items()}
 
     @cached_property
     def _captions(self) -> list[tuple[str, str]]:
@@ -199,9 +220,10 @@ class Animation:
         root = self._names[self.graph.root]
         products = sum(step.edge is not None for step in self.steps)
         gradients = len({step.receiver for step in self.steps} - {None})
+        digits = self._style.significant
         results = [
             self._independent.get(value, "").removesuffix(".")
-            or f"{derivative(root, self._names[value])} = {dot.rounded(self.graph.adjoint[value])}"
+            or f"{derivative(root, self._names[value])} = {dot.rounded(self.graph.adjoint[value], digits)}"
             for value in self.wrt
         ]
         everything = f"{gradients} gradients by {products} products, each computed once"
@@ -219,9 +241,13 @@ class Animation:
     @cached_property
     def _marked(self) -> str:
         """The picture, with the states of all that changes marked with their steps."""
-        svg = render.svg(self._source, self._scope)
+        on_paper = self._style.theme == "print"
+        svg = render.svg(
+            self._source, self._scope, self.alt, on_paper=on_paper, titles=dot.titles(self._picture)
+        )
         svg = re.sub(r"(?:<text.*\n){2}", self._caption_states, svg, count=1)
-        return re.sub(r'<g id="\w+-([ne])(\d+)" .*\n(?:<(?!/g).*\n)*</g>\n', self._states, svg)
+        svg = re.sub(r'<g id="\w+-([ne])(\d+)" .*\n(?:<(?!/g).*\n)*</g>\n', self._states, svg)
+        return render.fitted(theme.without_colour(svg) if on_paper else svg, self._style)
 
     def _caption_states(self, caption: re.Match[str]) -> str:
         """Put all captions where the layout left room for the longest one."""
@@ -348,6 +374,7 @@ def animate(
     detail: Detail | None = None,
     passes: Literal["both", "forward", "backward"] = "both",
     seconds: float = 1.2,
+    style: Style = NATURAL,
 ) -> Animation:
     """Show how a Value and its gradients are computed, one node after the other, forward and backward.
 
@@ -361,6 +388,7 @@ def animate(
             "ops". If None, "named" where Values between the leaves and the root have labels, else "ops".
         passes: "forward" or "backward" for one of the passes only; "both" shows them one after the other.
         seconds: how long each step is shown.
+        style: size, letters, digits, colours and symbols; a formula keeps the digits of ``explain``.
 
     Raises:
         TypeError: if ``root`` or one of ``wrt`` is not a Value.
@@ -391,5 +419,5 @@ def animate(
     if not all(math.isfinite(edge.slope) for edge in graph.edges):
         limits.adjoints(root, order)  # raises the error that backward() does
     return Animation(
-        LayerGraph(graph, several) if graph.detail == "layer" else graph, several, seconds, passes
+        LayerGraph(graph, several) if graph.detail == "layer" else graph, several, seconds, passes, style
     )

@@ -55,6 +55,7 @@ class Node(NamedTuple):
     rows: list[str]
     on_path: bool = False
     is_constant: bool = False
+    title: str = ""  # shown under the mouse
 
 
 class Arrow(NamedTuple):
@@ -64,6 +65,7 @@ class Arrow(NamedTuple):
     target: int
     label: str
     flow: float | None = None
+    title: str = ""
 
 
 class Picture(NamedTuple):
@@ -113,6 +115,12 @@ def texts(picture: Picture) -> dict[str, list[str]]:
     """Return the lines of text of every node and every edge, by its id."""
     found = {f"n{i}": "\n".join(node.rows).split("\n") for i, node in enumerate(picture.nodes)}
     return found | {f"e{i}": arrow.label.split("\n") for i, arrow in enumerate(picture.arrows) if arrow.label}
+
+
+def titles(picture: Picture) -> dict[str, str]:
+    """Return what every node and every edge says under the mouse, by its id."""
+    found = {f"n{i}": node.title for i, node in enumerate(picture.nodes)}
+    return found | {f"e{i}": arrow.title for i, arrow in enumerate(picture.arrows)}
 
 
 def digraph(

@@ -58,6 +58,7 @@ class Figure:
 
     Attributes:
         source: the DOT text.
+        titles: what each thing says under the mouse, by its id.
         geometry: where everything stands.
     """
 
@@ -76,6 +77,7 @@ class Figure:
         self.geometry = arranged(network, style)
         self.backward = Backward(network, graph, wrt)
         self.graph = graph
+        self.titles: dict[str, str] = {}
         self.largest = max(map(abs, self.backward.lines.values()), default=0.0)
         self.ids = {
             unit: f"u{c}_{r}" for c, units in enumerate(network.columns) for r, unit in enumerate(units)
@@ -146,7 +148,9 @@ class Figure:
             "shape": "ellipse" if is_ellipse else "box",
             "style": "filled" if is_ellipse else "rounded,filled",
         }
-        look |= {"class": "plain", "tooltip": self._tooltip(unit)}
+        look |= {"class": "plain"}
+        names = self.network.names
+        self.titles[name] = "; ".join(f"{names[value]} = {rounded(value.data)}" for _, value in unit.cells)
         if not unit.is_divided:
             label = f"{self.geometry.shown(unit.name)}\n{self._short(unit.gives.data)}"
             self._node(
@@ -193,10 +197,6 @@ class Figure:
         """Return the look of a Value's text: in colour if it is one of the factors."""
         return theme.coloured(self.lit[value]) if value in self.lit else {"class": "plain"}
 
-    def _tooltip(self, unit: Unit) -> str:
-        names = self.network.names
-        return escaped("; ".join(f"{names[value]} = {rounded(value.data)}" for _, value in unit.cells))
-
     # --- Lines ---
 
     def _weight(self, line: Line, column: int, is_labelled: bool) -> None:
@@ -204,15 +204,15 @@ class Figure:
         weight, name = line.weight, self.id(line)
         assert weight is not None
         source, target = f"{self.ids[line.source]}:e", f"{self.ids[line.target]}:w"
-        plain = theme.weight(weight.data) | {
-            "tooltip": escaped(f"{self.network.names[weight]} = {rounded(weight.data)}")
-        }
+        plain = theme.weight(weight.data)
+        for part in (name, f"{name}_label", f"{name}_sender"):
+            self.titles[part] = f"{self.network.names[weight]} = {rounded(weight.data)}"
         amount = self.backward.lines.get(line)
         look = plain if amount is None else plain | self._flow(line)
         x, y = self.geometry.label(line, column)
         label = f"{self.geometry.shown(self.network.names[weight])} {self._short(weight.data)}"
         if is_labelled:
-            self._text(f"{name}_label", label, x, y, amount, tooltip=plain["tooltip"])
+            self._text(f"{name}_label", label, x, y, amount)
         if weight not in self.backward.results:
             self.dot.edge(source, target, id=name, **look)
             return

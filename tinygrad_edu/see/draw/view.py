@@ -11,16 +11,18 @@ from tinygrad_edu.see.draw import theme
 from tinygrad_edu.see.draw.dot import Arrow, Node, Picture, interval, rounded
 from tinygrad_edu.see.draw.style import NATURAL, Style
 from tinygrad_edu.see.graph import Edge, Graph
-from tinygrad_edu.see.notation import as_sum, derivative, written
+from tinygrad_edu.see.notation import as_sum, derivative, formula, written
 
 MOST_PATHS = 4  # as many are multiplied out beside a parameter; of more, only the sum is shown
 # A formula stands on an edge between neurons if it comes from few operations and is short.
 MOST_OPERATIONS, LONGEST_FORMULA = 8, 28
+MOST_NUMBERS, LONGEST_HOVER = 8, 120  # under the mouse and in the description
 MOST_ENTRIES = 4  # of a matrix that is written out on an edge between layers
 
 MOST_NODES, MOST_RANKS_CROSSED = 300, 10_000  # more cannot be read, or takes long to lay out
-HIGHEST = 4_000  # pixels of a picture that can be read
+HIGHEST, WIDEST = 4_000, 12_000  # pixels of a picture that can be read; a wide one can be scrolled
 ROW, LABEL, FORMULA = 93, 27, 41  # pixels that a node takes, a number on an edge, a formula with a number
+COLUMN = 240  # pixels from one column to the next
 
 
 def is_crowded(graph: Graph) -> bool:
@@ -29,6 +31,11 @@ def is_crowded(graph: Graph) -> bool:
     if nodes > MOST_NODES or edges > 150 + 2 * nodes or graph.ranks_crossed > MOST_RANKS_CROSSED:
         return True
     return _height(graph) > HIGHEST
+
+
+def is_too_wide(graph: Graph) -> bool:
+    """Return whether a picture of the graph would be wider than one likes to scroll."""
+    return len(graph.columns) * COLUMN > WIDEST
 
 
 def _height(graph: Graph) -> int:
@@ -75,7 +82,7 @@ def view(
             rows = [_title(graph, node, names), f"data {data}", f"{kind} {grad}"]
         if node in (wrt if not forward else [graph.root]):
             rows.append(_product(graph, wrt[0] if forward else node, names, digits))
-        nodes.append(Node(rows, node in on_path, node.is_constant))
+        nodes.append(Node(rows, node in on_path, node.is_constant, _hover(graph, node)))
     position = {node: i for i, node in enumerate(shown)}
     arrows = [
         Arrow(
@@ -83,6 +90,7 @@ def view(
             position[edge.target],
             _text(graph, edge, names, edge in flows, style),
             flow,
+            _hover_of_edge(graph, edge),
         )
         for edge, flow in ((edge, flows.get(edge)) for edge in graph.edges)
         if edge.source in position
@@ -153,6 +161,55 @@ def _title(graph: Graph, node: Value, names: dict[Value, str]) -> str:
     if graph.detail == "ops" and node.op is not None:
         return f"{names[node]} = {one_line(write(node.op, [written(arg, names) for arg in node.args]))}"
     return names[node]
+
+
+def _hover(graph: Graph, node: Node) -> str:
+    """Return what a node says under the mouse: how it is computed, and its numbers."""
+    if node.is_constant:
+        return ""
+    name, values = graph.names[node], graph.values(node)
+    numbers = ", ".join(rounded(value.data, 9) for value in values[:MOST_NUMBERS])
+    if len(values) > 1:
+        return f"{name}: {numbers}{', …' if len(values) > MOST_NUMBERS else ''}"
+    formulas = [str(formula(values[0], graph.names))] if values[0].args else []
+    sides = [name, *(text for text in formulas if len(text) <= LONGEST_HOVER), numbers]
+    return " = ".join(sides)
+
+
+def _hover_of_edge(graph: Graph, edge: Edge) -> str:
+    if edge.source.is_constant:
+        return ""
+    symbol = derivative(graph.names[edge.target], graph.names[edge.source])
+    if isinstance(edge.slope, list):
+        return f"{symbol}: {len(edge.slope):,} × {len(edge.slope[0]):,} derivatives"
+    return f"{symbol} = {rounded(edge.slope, 9)}"
+
+
+def described(graph: Graph, wrt: Sequence[Value] = ()) -> str:
+    """Return what a picture of a graph shows, in words, for those who do not see it.
+
+    >>> from tinygrad_edu.see.graph import fold
+    >>> w, x = Value(0.5, "w"), Value(2.0, "x")
+    >>> y = w * x
+    >>> y.label = "y"
+    >>> print(described(fold(y), [w]))
+    A graph of 3 nodes and 2 edges: y = 1, computed from w, x. The paths from w are marked: ∂y/∂w = 2.
+    """
+    root = graph.names[graph.root]
+    leaves = [graph.names[node] for node in graph.nodes if not graph.incoming[node] and not node.is_constant]
+    start = f", computed from {', '.join(leaves[:MOST_NUMBERS])}" if leaves != [root] else ""
+    more = f" and {len(leaves) - MOST_NUMBERS:,} more" if len(leaves) > MOST_NUMBERS else ""
+    size = f"{_count(len(graph.nodes), 'node')} and {_count(len(graph.edges), 'edge')}"
+    text = f"A graph of {size}: {root} = {rounded(graph.root.data)}{start}{more}."
+    if not wrt:
+        return text
+    results = [f"{derivative(root, graph.names[value])} = {rounded(graph.adjoint[value])}" for value in wrt]
+    names = ", ".join(graph.names[value] for value in wrt)
+    return f"{text} The paths from {names} are marked: {', '.join(results)}."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def _text(graph: Graph, edge: Edge, names: dict[Value, str], on_path: bool, style: Style) -> str:
