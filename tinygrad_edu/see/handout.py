@@ -20,6 +20,7 @@ from tinygrad_edu.see.words import chosen, say
 if TYPE_CHECKING:
     from pathlib import Path
 
+PRINT_DPI = 288
 SHORT = 80  # characters: equations up to this length stand in two columns
 LONG = 95  # characters: longer equations are broken in LaTeX; a browser breaks them by itself
 
@@ -141,13 +142,14 @@ class Handout:
         """Write the handout to a file, atomically, and return its path.
 
         Beside ``name.md`` the picture is written as ``name-picture.svg``, beside ``name.tex`` as
-        ``name-picture.pdf``, which needs the extra "images".
+        ``name-picture.pdf``, or as ``name-picture.png`` if a label has signs that a PDF cannot show. Both
+        need the extra "images".
 
         Args:
             path: ends in .html, .md or .tex.
 
         Raises:
-            ValueError: for another suffix.
+            ValueError: for another suffix, or if no font has a sign of the picture.
             OSError: if the folder is missing or cannot be written.
             NoEngineError: if a package is missing; the message says what to install.
         """
@@ -155,12 +157,18 @@ class Handout:
 
         def beside(suffix: str) -> str:
             name = re.sub(r"[^A-Za-z0-9_-]", "-", Path(path).stem) + f"-picture{suffix}"
-            return self.drawing.save(Path(path).with_name(name)).name
+            return self.drawing.save(Path(path).with_name(name), dpi=PRINT_DPI).name
+
+        def for_latex() -> str:
+            try:
+                return beside(".pdf")
+            except ValueError:
+                return beside(".png")
 
         formats = {
             ".html": lambda: self.html.encode(),
             ".md": lambda: self._markdown(beside(".svg")).encode(),
-            ".tex": lambda: self._tex(beside(".pdf")).encode(),
+            ".tex": lambda: self._tex(for_latex()).encode(),
         }
         return render.save(path, formats)
 
