@@ -223,8 +223,7 @@ def draw(
             NUMBERS + (MATRICES if graph.detail == "layer" else ".")
         ]
     picture = view(graph, shown, constants, style, forward)
-    caption = "
-".join(filter(None, captions))
+    caption = "\n".join(filter(None, captions))
     source, laid_out = (
         dot.digraph(drawn, rankdir, caption, font_size=style.font_size or dot.FONT_SIZE)
         for drawn in (picture, dot.with_room(picture, style.significant))
