@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import tinygrad_edu
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUESTIONS = (ROOT / "docs/questions.md").read_text(encoding="utf-8")
@@ -59,6 +61,13 @@ def test_links_between_documents_lead_somewhere(document):
     )
     for target in links:
         assert (document.parent / target).exists(), target
+
+
+def test_the_version_is_one():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    newest = re.search(r"^## \[(\d.*)\] - (.*)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert newest.groups() == (tinygrad_edu.__version__, re.search("date-released: (.*)", citation)[1])
+    assert re.search("^version: (.*)", citation, re.M)[1] == tinygrad_edu.__version__
 
 
 @pytest.mark.parametrize("notebook", sorted(ROOT.glob("notebooks/*.ipynb")), ids=lambda p: p.name)
