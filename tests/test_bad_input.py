@@ -28,9 +28,11 @@ from tinygrad_edu import (
     sqrt,
     worked_example,
 )
+from tinygrad_edu._common.checks import whole
 from tinygrad_edu._common.names import UnknownNameError
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine import rules
+from tinygrad_edu.nn import MLP
 from tinygrad_edu.see.graph import fold
 
 
@@ -263,3 +265,18 @@ def test_after_an_error_the_graph_is_as_before() -> None:
 def test_sqrt_of_a_number_needs_no_slope() -> None:
     assert sqrt(0.0) == 0.0
     assert power(0.0, 0.5) == 0.0
+
+
+def test_a_hostile_number_does_not_fill_the_message() -> None:
+    for mistake in (lambda: whole("epochs", ["x" * 10**6], 0), lambda: MLP(2, [1], bias="x" * 10**6)):
+        with pytest.raises(ValueError, match=r"not .*xxx") as error:
+            mistake()
+        assert len(str(error.value)) < 200
+
+
+def test_a_hostile_name_in_a_state_does_not_reach_the_terminal() -> None:
+    model = MLP(2, [1])
+    with pytest.raises(ValueError, match="unknown") as error:
+        model.load_state_dict(model.state_dict() | {"\x1b[31m" + "x" * 10_000: 1.0})
+    assert "\x1b" not in str(error.value)
+    assert len(str(error.value)) < 300

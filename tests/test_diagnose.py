@@ -9,6 +9,7 @@ from tinygrad_edu import UnknownNameError, Value, diagnose, dot
 from tinygrad_edu.losses import half_squared_error
 from tinygrad_edu.nn import MLP
 from tinygrad_edu.three_layer import worked_example
+from tinygrad_edu.train import fit
 
 
 def test_a_healthy_graph():
@@ -106,3 +107,18 @@ def test_the_sentences_are_said_in_the_language_asked_for():
     assert str(diagnose(Value(1.0), lang="zh")) == "没有发现异常。"
     with pytest.raises(UnknownNameError, match="there is no language 'fr'"):
         diagnose(loss, lang="fr")
+
+
+def test_parameters_behind_stop_gradient_are_not_learnt():
+    w, b = Value(0.5, "w"), Value(0.1, "b")
+    assert "depends on none of the parameters" in str(diagnose((w * 2.0).detach() + 1.0, [w]))
+    assert "does not depend on 1 of 2 parameters: w" in str(diagnose((w * 2.0).detach() + b, [w, b]))
+    assert not diagnose((w * 2.0).detach() + w * b, [w, b])
+
+
+def test_fit_refuses_a_loss_behind_stop_gradient():
+    def loss(output, target):
+        return half_squared_error(output.detach(), target)
+
+    with pytest.raises(ValueError, match="depends on no parameter"):
+        fit(MLP(1, [1]), [([1.0], 0.5)], loss, "adam", epochs=1)

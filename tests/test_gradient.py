@@ -12,7 +12,8 @@ from random_graphs import random_graph
 
 from tinygrad_edu import DivisionByZeroError, DomainError, StaleError, Value, gradient, topological_order
 from tinygrad_edu.engine import rules
-from tinygrad_edu.engine.gradient import reached, sweep
+from tinygrad_edu.engine.gradient import product as multiplied
+from tinygrad_edu.engine.gradient import reached, sweep, total
 from tinygrad_edu.see.notation import formula
 
 in_batches = pytest.mark.parametrize("batch", range(20))
@@ -250,3 +251,14 @@ def test_the_sweep_yields_the_sums_as_they_grow() -> None:
         ("y", "x", 3.0, 2.0, 5.0, 11.0),
     ]
     assert reached(order, lambda node: [arg for arg, _ in edges[node]], {"y"}) == {"y", "z"}
+
+
+@pytest.mark.parametrize("times", [lambda x, c: x * c, lambda x, c: c * x])
+def test_a_constant_factor_on_either_side_is_multiplied_out(times):
+    x = Value(5.0, "x")
+    six = multiplied(2.0, times(x, 3.0))
+    assert (six.op, sorted(arg.data for arg in six.args), six.data) == (rules.mul, [5.0, 6.0], 30.0)
+    assert multiplied(0.5, times(x, 2.0)) is x
+    difference = total(x, times(x, -2.0))
+    assert (difference.op, difference.data) == (rules.sub, -5.0)
+    assert total(x, times(x, 0.0)) is x

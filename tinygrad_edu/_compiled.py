@@ -17,7 +17,8 @@ from tinygrad_edu._module import Module
 from tinygrad_edu.callbacks import Training
 from tinygrad_edu.engine import common
 from tinygrad_edu.engine.errors import DomainError
-from tinygrad_edu.engine.value import Value, topological_order
+from tinygrad_edu.engine.gradient import differentiable
+from tinygrad_edu.engine.value import Value
 from tinygrad_edu.optim import Optimizer
 from tinygrad_edu.program.lift import Lifted
 from tinygrad_edu.program.lift_arrays import numpy, picked, reverse
@@ -46,11 +47,11 @@ def expect_dependence(losses: Iterable[Value], optimizer: Optimizer) -> None:
     A single one may be independent: a loss can have a branch that is constant.
     """
     parameters = {*optimizer.parameters}
-    if any(not parameters.isdisjoint(topological_order(loss)) for loss in losses):
+    if any(not parameters.isdisjoint(differentiable(loss)) for loss in losses):
         return
     raise ValueError(
         "the loss depends on no parameter of the optimiser, so nothing can be learnt: compute it from the "
-        "outputs by operations on Values, as in output.tanh(), not from .data or with functions of math"
+        "outputs by operations on Values, as in output.tanh(), not from .data, detach() or functions of math"
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, SupportsFloat
 
 from tinygrad_edu._common import files
+from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine.errors import as_float
 from tinygrad_edu.engine.value import Value
 
@@ -173,4 +174,4 @@ def _as_number(number: Any) -> float:
 
 def _few(names: Sequence[str]) -> str:
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(str(name)[:60] for name in names[:5]) + more
+    return ", ".join(one_line(str(name), 60) for name in names[:5]) + more

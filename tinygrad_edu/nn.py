@@ -120,7 +120,9 @@ class Neuron(Module):
         rng = _generator(seed)
         self.w = [Value(draw(rng, nin, nout)) for _ in range(nin)]
         if not isinstance(bias, Value) and bias not in ("neuron", None):
-            raise ValueError(f"bias is 'neuron', None, or 'shared' by a whole layer, not {bias!r} here")
+            raise ValueError(
+                f"bias is 'neuron', None, or 'shared' by a whole layer, not {repr(bias)[:40]} here"
+            )
         self.b = bias if isinstance(bias, Value) else Value(0.0) if bias else None
         self._shares_bias = isinstance(bias, Value)
         _settle([[self]])

@@ -52,4 +52,4 @@ def whole(name: str, number: Any, least: int) -> int:
             return operator.index(number)
     except TypeError:
         pass
-    raise ValueError(f"{name} is a whole number of at least {least}, not {number!r}")
+    raise ValueError(f"{name} is a whole number of at least {least}, not {number!r:.40}")

@@ -72,6 +72,20 @@ def order_of(roots: Iterable[Value]) -> list[Value]:
     return topological_order(Value(0.0, tuple(roots)))[:-1]
 
 
+def differentiable(root: Value) -> list[Value]:
+    """Return the topological order of ``root`` without what stands behind ``stop_gradient`` alone.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> [value.data for value in differentiable(x * y.detach())]
+    [2.0, 3.0, 6.0]
+    >>> y in differentiable(x * y.detach())
+    False
+    """
+    if root.op is rules.stop_gradient:
+        return [root]
+    return topological_order(root, is_leaf=lambda value: value.op is rules.stop_gradient)
+
+
 def replayed(order: Iterable[Value], known: Mapping[Value, Value]) -> dict[Value, Value]:
     """Return each Value of a graph computed anew with other Values in place of those that are known."""
     found = dict(known)

@@ -8,7 +8,7 @@ from typing import Any
 from tinygrad_edu._common.text import in_markdown, one_line
 from tinygrad_edu.engine import rules
 from tinygrad_edu.engine.errors import expect_values
-from tinygrad_edu.engine.gradient import listed
+from tinygrad_edu.engine.gradient import differentiable, listed
 from tinygrad_edu.engine.value import Value, topological_order
 from tinygrad_edu.program.forms import number
 from tinygrad_edu.see.explain.reasons import SATURATING, SMALL
@@ -78,7 +78,7 @@ def diagnose(root: Value, parameters: Any = (), *, lang: str | None = None) -> D
         *_spread(path, lang),
         *_infinite_slopes(order, lang),
         *_activations(order, lang),
-        *_unused(order, wanted, lang),
+        *_unused(root, wanted, lang),
         *_far_targets(order, lang),
     ]
     return Diagnosis(findings, path, lang)
@@ -158,10 +158,10 @@ def _activations(order: list[Value], lang: str) -> list[str]:
     return findings
 
 
-def _unused(order: list[Value], wanted: list[Value], lang: str) -> list[str]:
+def _unused(root: Value, wanted: list[Value], lang: str) -> list[str]:
     if not wanted:
         return []
-    known = {*order}
+    known = {*differentiable(root)}
     unused = [value for value in wanted if value not in known]
     if len(unused) == len(wanted):
         return [say("all_unused", lang)]

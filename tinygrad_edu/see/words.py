@@ -64,7 +64,7 @@ EN = {
     "count_saturated_somewhere": "{count} of {total} {kind}s are saturated: little flows back.",
     "count_saturated_in_layer": "{count} of {total} {kind}s of layer {layer} are saturated: little flows back.",
     "all_unused": "The root depends on none of the parameters, so nothing can be learnt: it was built from plain "
-    "numbers (.data, or functions of math) or from another network.",
+    "numbers (.data, or functions of math), from what stop_gradient holds fixed, or from another network.",
     "unused": "The root does not depend on {count} of {total} parameters: {names}.",
     "no_label": "(no label)",
     "far_target": "The target {target} is far from the output {name} = {output}: scale the targets to about −1 to 1 first.",
@@ -271,7 +271,7 @@ ZH = {
     "count_off_in_layer": "第 {layer} 层的 {total} 个 {kind} 中有 {count} 个已关闭：没有梯度经过它们流回。",
     "count_saturated_somewhere": "{total} 个 {kind} 中有 {count} 个已饱和：流回的梯度很小。",
     "count_saturated_in_layer": "第 {layer} 层的 {total} 个 {kind} 中有 {count} 个已饱和：流回的梯度很小。",
-    "all_unused": "根不依赖于任何参数，所以什么也学不到：它是由普通的数（.data，或 math 的函数）或另一个网络构成的。",
+    "all_unused": "根不依赖于任何参数，所以什么也学不到：它是由普通的数（.data，或 math 的函数）、stop_gradient 固定住的数或另一个网络构成的。",
     "unused": "{total} 个参数中，有 {count} 个根并不依赖：{names}。",
     "no_label": "（没有标签）",
     "far_target": "目标值 {target} 离输出 {name} = {output} 太远：先把目标值缩放到大约 −1 到 1。",
