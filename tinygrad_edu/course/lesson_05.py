@@ -41,7 +41,7 @@ def network(inputs: Sequence[float] = (0.5, -1.0), target: float = 1.0) -> dict[
         v[f"net_h{k}"] = v[f"w{2 * k - 1}"] * v["i1"] + v[f"w{2 * k}"] * v["i2"] + v[f"b{k}"]
         v[f"out_h{k}"] = tanh(v[f"net_h{k}"])
     v["out_o1"] = v["w7"] * v["out_h1"] + v["w8"] * v["out_h2"] + v["w9"] * v["out_h3"] + v["b4"]
-    v["E"] = (v["target"] - v["out_o1"]) ** 2 / 2
+    v["E"] = 0.5 * (v["target"] - v["out_o1"]) ** 2
     for name, value in v.items():
         value.label = name
     v["E"].backward()
