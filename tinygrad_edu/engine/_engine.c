@@ -1280,14 +1280,19 @@ static bool parsed(Given *given, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"data", "children", "op", "label", NULL};
     memset(given, 0, sizeof *given);
-    PyObject *known = keywords ? Py_BuildValue("[ssss]", names[0], names[1], names[2], names[3]) : NULL;
-    bool unknown = keywords && (known == NULL || refused("Value", keywords, known));
-    Py_XDECREF(known);
-    if (unknown)
+    static const char *format = "O|OOO:Value";
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, format, names, &given->data, &given->children, &given->op,
+                                     &given->label)) {
+        PyObject *known = keywords ? Py_BuildValue("[ssss]", names[0], names[1], names[2], names[3]) : NULL;
+        if (known != NULL) {
+            PyErr_Clear();
+            if (!refused("Value", keywords, known)) /* it was something else: raise that again */
+                PyArg_ParseTupleAndKeywords(args, keywords, format, names, &given->data, &given->children,
+                                            &given->op, &given->label);
+            Py_DECREF(known);
+        }
         return false;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|OOO:Value", names, &given->data, &given->children, &given->op,
-                                     &given->label))
-        return false;
+    }
     if (given->children != NULL && PyUnicode_Check(given->children)) {
         given->label = given->children;
         given->children = NULL;
