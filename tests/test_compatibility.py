@@ -497,3 +497,23 @@ print(Value(3.0).square().data)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "9.0"
+
+
+def test_what_is_assigned_and_constructed_is_the_same_on_both_engines() -> None:
+    v = Value(1.0, ())
+    assert (v.args, v.op, v.label) == ((), None, "")
+    v.data = 3
+    assert (v.data, type(v.data)) == (3.0, float)
+    assert "not NoneType" in attempted(lambda: setattr(v, "grad", None))
+    assert "op" in attempted(lambda: setattr(v, "op", None))
+    out = Value(6.0, {v}, "double")  # the lecture gives a set or a tuple
+    out._backward = lambda: setattr(v, "grad", v.grad + 2.0 * out.grad)
+    out.backward()
+    assert v.grad == 2.0
+
+
+def test_names_of_neurons_and_layers_of_micrograd() -> None:
+    from tinygrad_edu.nn import Layer, Neuron
+
+    assert [Neuron(2, nonlin=flag).nonlin for flag in (True, False)] == [True, False]
+    assert [neuron.nonlin for neuron in Layer(2, 2, nonlin=False).neurons] == [False, False]
