@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from tinygrad_edu import Style, Value, draw, worked_example
+from tinygrad_edu import Style, Value, animate, draw, worked_example
 from tinygrad_edu.__main__ import main
 from tinygrad_edu.see.draw import theme
 from tinygrad_edu.see.draw.dot import subscripted
@@ -108,6 +108,7 @@ def test_names_as_mathematics_writes_them():
     assert [latex_name(label) for label in ("theta", "theta_1", "θ_1", "x_1", "Omega2")] == [
         r"\theta", r"\theta_{1}", r"\theta_{1}", "x_{1}", r"\Omega_{2}",
     ]  # fmt: skip
+    assert [latex_name(label) for label in ("x₁", "θ₁₂", "w_₁")] == ["x_{1}", r"\theta_{12}", "w_{1}"]
     assert [subscripted(text) for text in ("metal", "alphabet", "eta2", "beta_h1", "lambda·x")] == [
         "metal", "alphabet", "η₂", "β_h₁", "λ·x",
     ]  # fmt: skip
@@ -118,7 +119,7 @@ def test_names_as_mathematics_writes_them():
     [
         {"size": "a5"}, {"size": (0, 5)}, {"size": (1, 2, 3)}, {"size": ("a", "b")}, {"size": (1e9, 5)},
         {"font_size": 0}, {"font_size": "large"}, {"font_size": float("nan")}, {"digits": 0}, {"digits": 16},
-        {"digits": 2.5}, {"theme": "dark"},
+        {"digits": 2.5}, {"theme": "dark"}, {"symbols": {"w": ""}}, {"symbols": {1: "w"}},
     ],
 )  # fmt: skip
 def test_what_is_not_possible_is_said(options):
@@ -138,3 +139,64 @@ def test_the_command_has_the_same_style(tmp_path, capsys):
     capsys.readouterr()
     assert main(["draw", "w5", "--output", str(path), "--size", "huge"]) == 2
     assert "use 'slide', 'a4', or pixels" in capsys.readouterr().err
+
+
+def test_what_the_style_of_an_animation_says(example):
+    wrt = example["w5"]
+    usual, given = (
+        animate(example["E_total"], wrt, style=style)
+        for style in (Style(), Style("slide", digits=2, theme="print", symbols={"w5": "ω"}))
+    )
+    opening = ElementTree.fromstring(given.svg)
+    assert (opening.get("width"), opening.get("height")) == ("1280", "720")
+    for colour in re.findall(r'="#([0-9a-fA-F]{6})"', given.svg):
+        assert colour[:2] == colour[2:4] == colour[4:], colour
+    assert "@keyframes" in given.svg
+    shown = texts(given)
+    assert "grad 0.08217" in shown
+    assert "∂net_o₁/∂ω" in shown
+    assert "ω" in shown
+    assert "w₅" not in shown
+    assert "grad 0.082167" in texts(usual)
+    large = animate(example["E_total"], wrt, style=Style(font_size=24))
+    assert set(re.findall(r'font-size="([\d.]+)"', large.svg)) == {"28.00", "24.00", "22.00"}
+
+
+@pytest.mark.parametrize("size", ["slide", "a4", (1280, 720)])
+def test_letters_in_a_size_are_as_large_as_asked_or_as_fit(example, size):
+    def pixels(**options) -> float:
+        drawing = draw(example["E_total"], example["w1"], style=Style(size, **options))
+        opening = ElementTree.fromstring(drawing.svg)
+        scale = float(opening.get("width")) / view_box(drawing)[2]
+        return scale * max(map(float, re.findall(r'font-size="([\d.]+)"', drawing.svg)))
+
+    most = pixels()
+    assert pixels(font_size=11) == pytest.approx(11, rel=1e-3)
+    assert pixels(font_size=40) == pytest.approx(most, rel=0.06)  # margins are rounded to whole pixels
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+def test_symbols_stand_for_names(example, detail):
+    style = Style(symbols={"w5": "w₁₁", "E_total": "L", "out_h1": "a", "hidden": "?", "E_tot": "no"})
+    shown = " ".join(texts(draw(example["E_total"], example["w5"], detail=detail, style=style)))
+    assert "w₁₁" in shown
+    assert "∂L/∂" in shown
+    assert "w₅" not in shown
+    assert "E_total" not in shown
+    assert "no" not in shown.split()
+    x = Value(2.0, "a b")
+    y = x * 3
+    y.label = "y"
+    assert {"χ", "y = χ·3"} <= {*texts(draw(y, detail="ops", style=Style(symbols={"a b": "χ"})))}
+
+
+def test_the_command_gives_symbols_and_styles_animations(tmp_path, capsys):
+    path = tmp_path / "w5.svg"
+    assert main(["draw", "w5", "--output", str(path), "--symbol", "w5=ω", "--symbol", "E_total=L"]) == 0
+    assert "∂L/∂ω" in path.read_text(encoding="utf-8")
+    words = ["--size", "640x400", "--theme", "print", "--passes", "backward"]
+    assert main(["animate", "w5", "--output", str(path), *words]) == 0
+    assert 'width="640" height="400"' in path.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main(["draw", "w5", "--output", str(path), "--symbol", "w5"]) == 2
+    assert "give a symbol for each name" in capsys.readouterr().err

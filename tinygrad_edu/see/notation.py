@@ -31,6 +31,7 @@ _GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu 
 _GREEK += " upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 GREEK = dict(zip(_GREEK.split(), "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", strict=True))
 """Greek letters by the names that people give to Values for want of the letter."""
+SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _GREEK_NAMES = {letter: name for name, letter in GREEK.items()}
 
 
@@ -39,10 +40,11 @@ def latex_name(label: str) -> str:
 
     >>> print(latex_name("w5"), latex_name("E_total"), latex_name("out_o1"), latex_name("50% {"))
     w_{5} E_{\mathrm{total}} \mathrm{out}_{\mathrm{o1}} \text{50\% \{}
-    >>> print(latex_name("theta_1"), latex_name("θ_1"), latex_name("η"))
+    >>> print(latex_name("theta_1"), latex_name("θ₁"), latex_name("η"))
     \theta_{1} \theta_{1} \eta
     """
-    parts = re.fullmatch(r"([A-Za-z]+?|[α-ωΓΔΘΛΞΠΣΥΦΨΩ])(?:_([A-Za-z0-9]+)|([0-9]+))?", label)
+    plain = label.translate(SUBSCRIPTS)
+    parts = re.fullmatch(r"([A-Za-z]+?|[α-ωΓΔΘΛΞΠΣΥΦΨΩ])(?:_([A-Za-z0-9]+)|([0-9]+))?", plain)
     if parts is None or not (parts[1].isascii() or parts[1] in _GREEK_NAMES):
         return rf"\text{{{latex_escaped(label)}}}"
     base, word, digits = parts.groups()
