@@ -29,6 +29,7 @@ class BuildEngine(build_ext):
             print(PURE, error, file=sys.stderr)
             for built in self.get_outputs():
                 Path(built).unlink(missing_ok=True)
+            self.distribution.ext_modules = []  # both lines, for a wheel that is laid out as pure
             self.get_finalized_command("bdist_wheel").root_is_pure = True
 
     def build_extension(self, extension: Extension) -> None:

@@ -3,6 +3,7 @@
 import html
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -36,6 +37,10 @@ def layout(dot: str, engine: str = "dot") -> bytes:
     Raises:
         NoEngineError: if there is neither.
     """
+    if sys.platform == "emscripten":
+        from tinygrad_edu.see.draw import in_browser
+
+        return in_browser.layout(dot, engine)
     try:
         from tinygrad_edu.see.draw.embedded import render
 
