@@ -61,6 +61,15 @@ def text(output: dict[str, Any]) -> str:
     return "".join("".join(data[kind]) for kind in sorted(data))
 
 
+def where(now: str, then: str) -> str:
+    """Return where two texts begin to differ."""
+    same = next(
+        (i for i, (a, b) in enumerate(zip(now, then, strict=False)) if a != b), min(len(now), len(then))
+    )
+    start = max(same - 40, 0)
+    return f"from character {start}: {now[start : start + 120]!r} in place of {then[start : start + 120]!r}"
+
+
 def run(browser: Browser, path: Path, base: str) -> list[str]:
     """Run a notebook and return what is wrong with it."""
     context = browser.new_context()
@@ -84,7 +93,7 @@ def run(browser: Browser, path: Path, base: str) -> list[str]:
     got, stored = shown(page.evaluate(NOTEBOOK)), shown(json.loads(path.read_text("utf-8")))
     context.close()
     different = [
-        f"{path.name}, code cell {number}: {now[-300:]!r} in place of {then[-300:]!r}"
+        f"{path.name}, code cell {number}, {where(now, then)}"
         for number, (now, then) in enumerate(zip(got, stored, strict=True), 1)
         if now != then
     ]
