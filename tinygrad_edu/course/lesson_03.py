@@ -189,7 +189,7 @@ ROWS: dict[str, Row] = {
             "四个 ReLU 对所有样本都关闭。你再训练 1,000 步。它们会恢复吗？",
         ),
         Text(
-            "No. Their gradients are not small but exactly 0, so every update subtracts 0. Only a change from outside helps: other first weights, a smaller learning rate from the start, or another activation.",
+            "No. Their gradients are not small but exactly 0, so every update subtracts 0. Only a change from outside helps: other initial weights, a smaller learning rate from the start, or another activation.",
             "不会。它们的梯度不是很小，而是恰好为 0，所以每次更新都减去 0。只有外部的改变才有用：换初始权重，从一开始就用较小的学习率，或者换激活函数。",
         ),
     ),
