@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tinygrad_edu import draw, worked_example
+from tinygrad_edu import Style, draw, worked_example
 from tinygrad_edu.nn import MLP
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -81,14 +81,17 @@ FIGURES = {
     "4-8-8-2": (mlp(4, [8, 8, 2]), ["w10", "w40", "w100", None]),
     "4-8-8-2 shared": (mlp(4, [8, 8, 2], bias="shared"), ["w10", "b1"]),
 }
-CASES = [(name, wrt) for name, (_, asked) in FIGURES.items() for wrt in asked]
+CASES = [(name, wrt, None) for name, (_, asked) in FIGURES.items() for wrt in asked]
+CASES += [("worked example", wrt, size) for size in ("slide", "a4", (390, 700)) for wrt in ("w1", "w3", "b1")]
+CASES += [("3-4-2", "w5", "slide"), ("2-8-8-1 shared", "b2", "slide")]
+IDS = [f"{name}, {wrt}, {size or 'natural'}" for name, wrt, size in CASES]
 
 
-@pytest.fixture(scope="module", params=CASES, ids=[f"{name}, {wrt}" for name, wrt in CASES])
+@pytest.fixture(scope="module", params=CASES, ids=IDS)
 def figure(request, browser):
-    name, wrt = request.param
+    name, wrt, size = request.param
     root, values = FIGURES[name][0]()
-    return measured(browser, draw(root, wrt and values[wrt]))
+    return measured(browser, draw(root, wrt and values[wrt], style=Style(size)))
 
 
 def columns(figure) -> dict[int, list[list[float]]]:
@@ -181,6 +184,30 @@ def test_the_worked_example_fits_a_page_of_830_pixels(browser, wrt):
     assert right - left == pytest.approx(830, abs=0.5)
     assert (right - left) / (bottom - top) <= 3.2
     assert min(text["size"] for text in found["texts"]) >= 10
+
+
+@pytest.mark.parametrize("wrt", ["w1", "w5", "b1", "i1", None])
+def test_letters_on_a_slide_are_20_pixels_high(browser, wrt):
+    root, values = example()
+    found = measured(browser, draw(root, wrt and values[wrt], style=Style("slide")))
+    assert found["svg"] == [0, 0, 1280, 720]
+    assert min(text["size"] for text in found["texts"]) >= 20
+
+
+def test_numbers_of_every_width_fit_on_a_slide(browser):
+    root, values = example()
+    for name, number in {
+        "w1": -1e-300,
+        "w5": -0.000123,
+        "w7": -98765.4,
+        "i1": -1.23e-5,
+        "b2": -12345.6,
+    }.items():
+        values[name].data = number
+    root.forward()
+    found = measured(browser, draw(root, values["w1"], style=Style("slide")))
+    test_every_text_is_inside_the_picture_and_inside_its_box(found)
+    test_no_two_texts_overlap(found)
 
 
 @pytest.mark.parametrize("markup", ["table", "image"])
