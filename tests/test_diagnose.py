@@ -112,6 +112,7 @@ def test_the_sentences_are_said_in_the_language_asked_for():
 def test_parameters_behind_stop_gradient_are_not_learnt():
     w, b = Value(0.5, "w"), Value(0.1, "b")
     assert "depends on none of the parameters" in str(diagnose((w * 2.0).detach() + 1.0, [w]))
+    assert "depends on none of the parameters" in str(diagnose((w * 2.0).detach(), [w]))
     assert "does not depend on 1 of 2 parameters: w" in str(diagnose((w * 2.0).detach() + b, [w, b]))
     assert not diagnose((w * 2.0).detach() + w * b, [w, b])
 

@@ -93,6 +93,8 @@ def test_what_is_stopped_or_independent_says_so_in_both_modes():
         assert "It is the same Value" in str(explain(x, x, mode=mode))
     shares = softmax([x, y])
     assert explain(shares[0], x).path_count == 2  # not those through the number that is subtracted
+    [edge] = explain(stop_gradient(x) * x, x).edges
+    assert edge.slope == 3.0
 
 
 def test_in_chinese_and_as_other_text():
