@@ -488,10 +488,66 @@ COURSE_ZH = {
     "kind_other": " {type} 类型",
 }
 
+PICTURE_EN = {
+    "legend_flow": "Orange raises the derivative, blue lowers it; width shows by how much; dashed: not at all.",
+    "legend_forward": "Forward mode: tangent is ∂(Value)/∂{name}, and flows with the arrows",
+    "legend_slope": "The number on a line is ∂(result)/∂(argument).",
+    "legend_matrix": "The number on a line is ∂(result)/∂(argument); between layers, the matrix of such derivatives.",
+    "legend_weight": "A line is a weight: width shows its size, dashes that it is negative.",
+    "legend_arrows": "Orange raises the derivative, blue lowers it; width shows by how much. The arrows point to where the gradient goes.",
+    "coarser": "{reason}: drawn at detail={detail!r}",
+    "too_large": "The figure of the network is too large to read",
+    "too_many": "{nodes} nodes and {edges} edges are too many to read",
+    "grad_computed": "The grad shown is computed from this graph. {reason}",
+    "grad_summed": "Leaves sum up .grad over {calls} calls of backward(): call zero_grad() before each.",
+    "grad_other": ".grad is not the derivative of {root} at these numbers: call zero_grad() and backward().",
+    "sum_of_paths": "the sum of {count} paths",
+    "matrix_norm": "{rows} × {columns} matrix\nof norm {norm}",
+    "animation": "How {root} and its gradients are computed",
+    "animation_forward": "Forward, step {step} of {steps}: {title}",
+    "animation_backward": "Backward, step {step} of {steps}: {title}",
+    "animation_done": "Done",
+    "stop": ". ",
+    "animation_all": "{gradients} gradients by {products} products, each computed once",
+    "step_computed": "{node} is computed",
+    "step_root": "the gradient of {root} with respect to itself is 1",
+    "step_passes": "{node} passes its gradient on to {source}",
+    "step_equation": "{source}.grad += {product}, so it is {sum}",
+    "step_matrix": "{node}.grad × ({rows} × {columns} matrix)",
+}
+
+PICTURE_ZH = {
+    "legend_flow": "橙色使导数增大，蓝色使它减小；线宽表示多少；虚线：没有影响。",
+    "legend_forward": "前向模式：tangent 是 ∂(Value)/∂{name}，沿箭头方向传递",
+    "legend_slope": "线上的数是 ∂(结果)/∂(参数)。",
+    "legend_matrix": "线上的数是 ∂(结果)/∂(参数)；层与层之间，是这些导数的矩阵。",
+    "legend_weight": "一条线是一个权重：线宽表示大小，虚线表示负数。",
+    "legend_arrows": "橙色使导数增大，蓝色使它减小；线宽表示多少。箭头指向梯度传递的方向。",
+    "coarser": "{reason}：按 detail={detail!r} 绘制",
+    "too_large": "网络图太大，无法阅读",
+    "too_many": "{nodes} 个节点和 {edges} 条边太多，无法阅读",
+    "grad_computed": "图中的 grad 由这个计算图算出。{reason}",
+    "grad_summed": "叶子的 .grad 累加了 {calls} 次 backward()：请在每次之前调用 zero_grad()。",
+    "grad_other": ".grad 不是 {root} 在这些数值处的导数：请调用 zero_grad() 和 backward()。",
+    "sum_of_paths": "{count} 条路径之和",
+    "matrix_norm": "{rows} × {columns} 矩阵\n范数 {norm}",
+    "animation": "{root} 及其梯度的计算过程",
+    "animation_forward": "前向传播，第 {step} 步，共 {steps} 步：{title}",
+    "animation_backward": "反向传播，第 {step} 步，共 {steps} 步：{title}",
+    "animation_done": "完成",
+    "stop": "。",
+    "animation_all": "用 {products} 次乘法得到 {gradients} 个梯度，每个只算一次",
+    "step_computed": "计算 {node}",
+    "step_root": "{root} 对自身的梯度是 1",
+    "step_passes": "{node} 把梯度传给 {source}",
+    "step_equation": "{source}.grad += {product}，得到 {sum}",
+    "step_matrix": "{node}.grad × ({rows} × {columns} 矩阵)",
+}
+
 PAGE = {"en": EN | LESSONS_EN, "zh": ZH | LESSONS_ZH}
 """What a live page carries with it, in every language."""
 
-WORDS = {"en": PAGE["en"] | COURSE_EN, "zh": PAGE["zh"] | COURSE_ZH}
+WORDS = {"en": PAGE["en"] | COURSE_EN | PICTURE_EN, "zh": PAGE["zh"] | COURSE_ZH | PICTURE_ZH}
 
 
 _default = "en"
