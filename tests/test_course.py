@@ -210,6 +210,24 @@ def test_what_is_made_without_a_language_speaks_the_one_that_was_set():
     assert not set(english) & set(chinese)
 
 
+def test_pictures_and_animations_speak_the_language_that_was_set():
+    tinygrad_edu.language("zh")
+    example = tinygrad_edu.worked_example()
+    root, wrt = example["E_total"], example["w5"]
+    animation = tinygrad_edu.animate(root, wrt)
+    for svg in [
+        *(tinygrad_edu.draw(root, wrt, detail=d, legend=True).svg for d in ("network", "ops", "layer")),
+        animation.svg,
+        *map(str, animation.steps),
+    ]:
+        said = re.sub(
+            r"<style>.*?</style>|<title>.*?</title>|<desc>.*?</desc>|<[^>]*>", " ", svg, flags=re.DOTALL
+        )
+        assert not re.search(r"\b(the|is|of|it|and)\b", said), said
+    assert {"第", "步", "橙", "线"} <= set(tinygrad_edu.draw(root, wrt, legend=True).svg + animation.svg)
+    assert '<html lang="zh">' in animation.page
+
+
 def test_what_was_made_keeps_its_language():
     out = tinygrad_edu.Value(0.5, "w").tanh()
     explanation = tinygrad_edu.explain(out, out.args[0])

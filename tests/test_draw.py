@@ -272,8 +272,8 @@ def test_a_second_backward_does_not_contradict_the_picture(example):
     once = draw(example["E_total"], wrt=example["w1"], detail="named")
     example["E_total"].backward()
     twice = draw(example["E_total"], wrt=example["w1"], detail="named")
-    sentence = "leaves sum up .grad over 2 calls of backward(): call zero_grad() before each."
-    assert f"The grad shown is computed from this graph; {sentence}" in texts(twice)
+    sentence = "Leaves sum up .grad over 2 calls of backward(): call zero_grad() before each."
+    assert f"The grad shown is computed from this graph. {sentence}" in texts(twice)
     assert [text for text in texts(twice) if "computed" not in text] == texts(once)
     assert f"grad {once_grad(example)}" in texts(twice)
     plain = texts(draw(example["E_total"], detail="named"))  # a picture of no derivative shows what .grad is

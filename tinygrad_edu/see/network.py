@@ -9,6 +9,7 @@ from functools import cached_property
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine.value import Value, topological_order
 from tinygrad_edu.see.place import Place
+from tinygrad_edu.see.words import say
 
 
 class Unit:
@@ -82,8 +83,7 @@ class Network:
         """Which sample is shown, and what gradients are then; "" where there is only one."""
         if self.samples == 1:
             return ""
-        sample = f"Sample {self.sample} of {self.samples:,}."
-        return f"{sample} The gradient of a weight or bias is a sum over all of them."
+        return say("sample_shown", sample=self.sample, samples=f"{self.samples:,}")
 
     @cached_property
     def names(self) -> dict[Value, str]:

@@ -18,17 +18,12 @@ from tinygrad_edu.see.draw.view import described, gradient_caption, is_crowded, 
 from tinygrad_edu.see.graph import DETAILS, Detail, Graph, Mode, expect_mode, fold, folded, independence
 from tinygrad_edu.see.layers import COARSEST, LayerGraph
 from tinygrad_edu.see.network import Network, NoNetworkError, read_network
+from tinygrad_edu.see.words import say
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Texts = dict[str, list[str]]
-
-COLOURS = "Orange raises the derivative, blue lowers it; width shows by how much"
-FORWARD = "Forward mode: tangent is ∂(Value)/∂{name}, and flows with the arrows"
-NUMBERS = "The number on a line is ∂(result)/∂(argument)"
-WEIGHTS = "A line is a weight: width shows its size, dashes that it is negative."
-MATRICES = "; between layers, the matrix of such derivatives."
 
 
 class Drawing:
@@ -205,23 +200,22 @@ def draw(
             figure = _figure(read_network(root, sample), several, [_stale(root)], legend, style)
             if figure is not None:
                 return figure
-            instead, detail = "The figure of the network is too large to read", "layer"
+            instead, detail = say("too_large"), "layer"
         except NoNetworkError as error:
             if sample != 1:
                 raise
             if detail == "network":
                 instead, detail = f"{error}", "named"
     graph, caption = _readable(fold(root, detail, keep=several), several)
-    caption = f"{instead}: drawn at detail={graph.detail!r}" if instead else caption
+    caption = say("coarser", reason=instead, detail=graph.detail) if instead else caption
     sentences = [independence(graph, value) for value in several]
     shown = [value for value, sentence in zip(several, sentences, strict=True) if not sentence]
     forward = forward and bool(shown)
-    grads = FORWARD.format(name=graph.names[several[0]]) if forward else gradient_caption(graph, shown)
+    grads = say("legend_forward", name=graph.names[several[0]]) if forward else gradient_caption(graph, shown)
     captions = [caption, *sentences, _stale(root), grads]
     if legend:
-        captions += [f"{COLOURS}; dashed: not at all."] * bool(shown) + [
-            NUMBERS + (MATRICES if graph.detail == "layer" else ".")
-        ]
+        captions += [say("legend_flow")] * bool(shown)
+        captions.append(say("legend_matrix" if graph.detail == "layer" else "legend_slope"))
     picture = view(graph, shown, constants, style, forward)
     caption = "\n".join(filter(None, captions))
     source, laid_out = (
@@ -266,7 +260,7 @@ def _figure(
     factors = Factors(network, graph, style).lines(shown[0]) if len(shown) == 1 else []
     captions = [*factors, network.sample_caption, *sentences, *captions]
     if legend:
-        captions += [WEIGHTS, f"{COLOURS}. The arrows point to where the gradient goes."][: 1 + bool(shown)]
+        captions += [say("legend_weight"), say("legend_arrows")][: 1 + bool(shown)]
     figure = Figure(network, graph, shown, [caption for caption in captions if caption], style)
     if not figure.geometry.is_readable:
         return None
@@ -289,8 +283,8 @@ def _readable(graph: Graph, keep: list[Value]) -> tuple[Graph, str]:
         return graph, ""
     if not is_crowded(fine) and len(graph.columns) >= len(fine.columns):
         return fine, ""  # it is as wide as before
-    size = f"{len(fine.nodes):,} nodes and {len(fine.edges):,} edges"
-    return graph, f"{size} are too many to read: drawn at detail={graph.detail!r}"
+    reason = say("too_many", nodes=f"{len(fine.nodes):,}", edges=f"{len(fine.edges):,}")
+    return graph, say("coarser", reason=reason, detail=graph.detail)
 
 
 def _stale(root: Value) -> str:

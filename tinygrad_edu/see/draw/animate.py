@@ -23,6 +23,7 @@ from tinygrad_edu.see.draw.view import described, is_crowded, view
 from tinygrad_edu.see.graph import Detail, Edge, Graph, Node, fold, independence
 from tinygrad_edu.see.layers import LayerGraph
 from tinygrad_edu.see.notation import derivative
+from tinygrad_edu.see.words import language, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,9 +142,9 @@ class Animation:
         """The animation as an HTML page with controls: play, pause, one step back and forth, a scrubber."""
         from tinygrad_edu.see.draw import player
 
-        captions = [f"{title}. {equation}" for title, equation in self._captions]
-        root = self.graph.names[self.graph.root]
-        return player.page(self._marked, captions, self.seconds, f"How {root} and its gradients are computed")
+        captions = [f"{title}{say('stop')}{equation}" for title, equation in self._captions]
+        title = say("animation", root=self.graph.names[self.graph.root])
+        return player.page(self._marked, captions, self.seconds, title, language())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         picture = {} if self._too_much else render.mimebundle(self.svg, self.alt)
@@ -212,7 +213,7 @@ class Animation:
         """Two lines for every step, and two for the end."""
         captions = [
             (
-                f"{step.phase.capitalize()}, step {k} of {len(self.steps)}: {step.title(self._names)}",
+                say(f"animation_{step.phase}", step=k, steps=len(self.steps), title=step.title(self._names)),
                 step.equation(self._names),
             )
             for k, step in enumerate(self.steps, 1)
@@ -226,8 +227,8 @@ class Animation:
             or f"{derivative(root, self._names[value])} = {dot.rounded(self.graph.adjoint[value], digits)}"
             for value in self.wrt
         ]
-        everything = f"{gradients} gradients by {products} products, each computed once"
-        return [*captions, ("Done", "; ".join(results) or everything)]
+        everything = say("animation_all", gradients=gradients, products=products)
+        return [*captions, (say("animation_done"), "; ".join(results) or everything)]
 
     @cached_property
     def _moments(self) -> int:

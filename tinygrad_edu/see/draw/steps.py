@@ -10,6 +10,7 @@ from tinygrad_edu.program.forms import ATOM, SIGN, Term
 from tinygrad_edu.see.draw.dot import interval, rounded
 from tinygrad_edu.see.graph import Edge, Graph, Node
 from tinygrad_edu.see.notation import formula
+from tinygrad_edu.see.words import say
 
 LONGEST_EQUATION = 120  # characters; of a longer one the numbers are left out, and then the formula
 
@@ -70,10 +71,10 @@ class Step(NamedTuple):
         """Return in words, and in these names, what happens."""
         node = names[self.node]
         if self.phase == "forward":
-            return f"{node} is computed"
+            return say("step_computed", node=node)
         if self.edge is None:
-            return f"the gradient of {node} with respect to itself is 1"
-        return f"{node} passes its gradient on to {names[self.edge.source]}"
+            return say("step_root", root=node)
+        return say("step_passes", node=node, source=names[self.edge.source])
 
     def equation(self, names: Mapping[Node, str]) -> str:
         """Return in numbers, and in these names, what happens."""
@@ -84,14 +85,14 @@ class Step(NamedTuple):
             return f"{node}.grad = 1"
         source, rows, columns = names[self.edge.source], len(self.gradient), len(self.after)
         if rows > 1 or columns > 1:
-            return f"{source}.grad += {node}.grad × ({rows} × {columns} matrix), so it is {self.shown}"
+            product = say("step_matrix", node=node, rows=rows, columns=columns)
+            return say("step_equation", source=source, product=product, sum=self.shown)
         [[slope]], [gradient], [before], [amount] = (
             self.edge.jacobian, self.gradient, self.before, self.amount
         )  # fmt: skip
-        return (
-            f"{source}.grad += {self._signed(gradient)} × {self._signed(slope):PRODUCT},"
-            f" so it is {rounded(before, self.digits)} + {self._signed(amount):PRODUCT} = {self.shown}"
-        )
+        product = f"{self._signed(gradient)} × {self._signed(slope):PRODUCT}"
+        total = f"{rounded(before, self.digits)} + {self._signed(amount):PRODUCT} = {self.shown}"
+        return say("step_equation", source=source, product=product, sum=total)
 
     def _forward(self, names: Mapping[Node, str]) -> str:
         sides = [names[self.node]]

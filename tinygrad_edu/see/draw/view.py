@@ -12,6 +12,7 @@ from tinygrad_edu.see.draw.dot import Arrow, Node, Picture, interval, rounded
 from tinygrad_edu.see.draw.style import NATURAL, Style
 from tinygrad_edu.see.graph import Edge, Graph
 from tinygrad_edu.see.notation import as_sum, derivative, formula, written
+from tinygrad_edu.see.words import say
 
 MOST_PATHS = 4  # as many are multiplied out beside a parameter; of more, only the sum is shown
 # A formula stands on an edge between neurons if it comes from few operations and is short.
@@ -135,11 +136,11 @@ def gradient_caption(graph: Graph, wrt: Sequence[Value] = ()) -> str:
     leaf = max(values, key=lambda value: 0.0 if value.args else abs(adjoint[value]))
     calls = round(leaf.grad / adjoint[leaf]) if adjoint[leaf] and isfinite(leaf.grad) else 0
     if is_explained_by(calls):
-        reason = f"leaves sum up .grad over {calls} calls of backward(): call zero_grad() before each."
+        reason = say("grad_summed", calls=calls)
     else:
         root = graph.names[graph.root]
-        reason = f".grad is not the derivative of {root} at these numbers: call zero_grad() and backward()."
-    return f"The grad shown is computed from this graph; {reason}" if wrt else reason[0].upper() + reason[1:]
+        reason = say("grad_other", root=root)
+    return say("grad_computed", reason=reason) if wrt else reason
 
 
 def _flows(graph: Graph, wrt: Sequence[Value]) -> dict[Edge, float]:
@@ -247,7 +248,7 @@ def _matrix(rows: list[list[float]], digits: int) -> str:
     if height * width <= MOST_ENTRIES:
         return "[" + ";\n".join("  ".join(rounded(x, digits) for x in row) for row in rows) + "]"
     norm = sum(x * x for row in rows for x in row) ** 0.5
-    return f"{height:,} × {width:,} matrix\nof norm {rounded(norm, digits)}"
+    return say("matrix_norm", rows=f"{height:,}", columns=f"{width:,}", norm=rounded(norm, digits))
 
 
 def _product(graph: Graph, wrt: Value, names: dict[Value, str], digits: int) -> str:
@@ -256,7 +257,7 @@ def _product(graph: Graph, wrt: Value, names: dict[Value, str], digits: int) -> 
     finer = graph.finer
     count = finer.path_count(wrt)
     if count > MOST_PATHS:
-        lines.append(f"the sum of {count:,} paths")
+        lines.append(say("sum_of_paths", count=f"{count:,}"))
     elif wrt is not graph.root:
         paths = finer.paths(wrt, MOST_PATHS)
         lines += as_sum(
