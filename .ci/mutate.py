@@ -33,7 +33,13 @@ SECONDS = 100
 
 
 class Meaning(ast.NodeTransformer):
-    """Takes annotations out of a module, in which a change means nothing."""
+    """Takes out of a module what is no arithmetic: annotations, and the star before parameters."""
+
+    def visit_arguments(self, node: ast.arguments) -> ast.AST:
+        node.args = node.posonlyargs + node.args + node.kwonlyargs
+        node.defaults += [default for default in node.kw_defaults if default]
+        node.posonlyargs, node.kwonlyargs, node.kw_defaults = [], [], []
+        return self.generic_visit(node)
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
         node.annotation = None
