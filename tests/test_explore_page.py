@@ -284,13 +284,87 @@ def test_without_scripts_the_picture_and_the_derivation_stand(open_page: Any) ->
     assert "scripts" in page.locator(".controls").inner_text()
 
 
-@pytest.mark.parametrize("width", [360, 830, 1280])
-def test_the_page_never_scrolls_sideways(open_page: Any, width: int) -> None:
+@pytest.mark.parametrize("width", [360, 660, 830, 1280])
+def test_the_page_never_scrolls_sideways_and_the_figure_fits(open_page: Any, width: int) -> None:
     page = open_page(example_html("w1"), viewport={"width": width, "height": 700})
     for name in ("Step", "Descend", "Quiz", "Change"):
         mode(page, name)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("svg").first.bounding_box()["width"] >= 830
+    figure, box = (page.locator(css).bounding_box() for css in (".scroll > svg", ".scroll"))
+    if width == 360:  # a phone: the figure stays readable, and scrolls in its box
+        assert figure["width"] == 830
+        page.locator("svg [role=button][aria-label^='E_total,']").scroll_into_view_if_needed()
+        assert page.get_by_text("E_total", exact=True).first.bounding_box()["x"] < width
+    else:
+        assert box["x"] <= figure["x"]
+        assert figure["x"] + figure["width"] <= box["x"] + box["width"] + 0.5
+
+
+NOTES = """() => {
+  const svg = document.querySelector(".scroll > svg"), room = svg.getBoundingClientRect(), found = [];
+  const texts = [...svg.querySelectorAll("text")].filter((text) => text.textContent.trim());
+  const placed = texts.map((text) => [text, text.getBoundingClientRect()]);
+  const boxes = [...svg.querySelectorAll(".node > path")].map((path) => [path, path.getBoundingClientRect()]);
+  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top + 2 < b.bottom && b.top + 2 < a.bottom;
+  for (const [note, at] of placed.filter((pair) => pair[0].matches(".note"))) {
+    const isIn = [room.left <= at.left, at.right <= room.right, room.top <= at.top, at.bottom <= room.bottom];
+    if (isIn.includes(false)) found.push([note.textContent, "is out of the figure"]);
+    for (const [other, there] of [...placed, ...boxes])
+      if (other !== note && meet(at, there)) found.push([note.textContent, other.textContent || "a box"]);
+  }
+  return found;
+}"""
+
+
+def lecture_neuron() -> tuple[Value, Value]:
+    """Return a neuron, one of whose inputs is 0, and the weight of that input."""
+    leaves = {"x1": 2.0, "x2": 0.0, "w1": -3.0, "w2": 1.0, "b": 6.8813735870195432}
+    x1, x2, w1, w2, b = (Value(number, name) for name, number in leaves.items())
+    out = (x1 * w1 + x2 * w2 + b).tanh()
+    out.label = "o"
+    return out, w2
+
+
+def figures() -> dict[str, tuple[Value, Value]]:
+    example = worked_example()
+    x = Value(2.0, "x")
+    square = x * x
+    return {
+        "example": (example["E_total"], example["w1"]),
+        "neuron": lecture_neuron(),
+        "square": (square, x),
+    }
+
+
+@pytest.mark.parametrize("name", figures())
+def test_no_note_covers_another_text_or_sticks_out(open_page: Any, name: str) -> None:
+    page = open_page(explore(*figures()[name]).html)
+    leaves = page.locator(".leaves .leaf button")
+    for k in range(leaves.count()):
+        leaves.nth(k).click()
+        assert page.locator("svg text.note", has_text="Δ").count() > 0
+        assert page.evaluate(NOTES) == []
+    mode(page, "Step")
+    page.get_by_role("button", name="To the end").click()
+    assert page.evaluate(NOTES) == []
+
+
+def test_a_nudge_that_changes_nothing_has_no_ratio(open_page: Any) -> None:
+    page = open_page(explore(*lecture_neuron()).html)
+    assert "Predicted by the gradient: Δo = +0. Measured: +0. Difference: 0%." in page.inner_text("body")
+    assert page.locator(".nudging tbody tr").last.inner_text().split("\t")[1:3] == ["+0", "–"]
+    assert page.locator("svg", has_text="NaN").count() == page.get_by_text("NaN").count() == 0
+    assert page.locator("svg text.note", has_text="Δ/Δ").all_text_contents() == ["Δ/Δ = 0"]
+
+
+def test_a_nudge_out_of_the_domain_or_off_a_flat_point_is_no_percentage(open_page: Any) -> None:
+    x = Value(0.0, "x")
+    page = open_page(explore(x * x).html)
+    assert page.locator(".nudging p").inner_text().strip().endswith("Measured: +0.0001.")
+    x = Value(0.995, "x")
+    page = open_page(explore((1 - x).log()).html)
+    assert page.locator(".nudging p").inner_text().strip().endswith("Measured: –.")
+    assert page.get_by_text("NaN").count() == 0
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is installed by npm")

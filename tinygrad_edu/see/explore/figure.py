@@ -14,6 +14,8 @@ from tinygrad_edu.see.network import Network
 SCOPE = "figure"
 WIDE = 1400  # points; a wider drawing scrolls in its box, a narrower one shrinks to it
 WIDEST = len("grad −0.000438568")
+WIDEST_RATIO = len("Δ/Δ = −0.00123")
+NOTE = 16  # points below the drawing, for a note there
 
 Places = list[dict[str, str]]
 """Elements of the drawing that stand for an edge: lines and boxes."""
@@ -27,7 +29,7 @@ class Drawn(NamedTuple):
         places: as data. ``nodes``: for each node ``id``, the element that shows it, ``box``, the one around
             it, and ``isLabel`` if it stands on a line; or None. ``edges``: for each edge a list of lines
             (``id``, and ``from``, the label at which the backward flow ends) and boxes (``above``); with
-            ``symbol``, a note says what the factor is. ``texts``: an element, which row of it, a position,
+            ``symbol``, notes say what the factor is. ``texts``: an element, which row of it, a position,
             and what the row shows. ``weights``: lines whose width is the number of a node. ``notes``:
             whether gradients have no row of their own.
         extras: Values that it shows beside the nodes of the graph.
@@ -41,15 +43,23 @@ class Drawn(NamedTuple):
 def draw_graph(graph: Graph) -> Drawn:
     """Draw a graph of Values: a box for every node, the slope on every edge."""
     picture = view(graph)
-    picture = picture._replace(nodes=[_with_room(node) for node in picture.nodes])
+    picture = picture._replace(
+        nodes=[_with_room(node) for node in picture.nodes],
+        arrows=[
+            arrow._replace(label=f"{arrow.label}\n{_wide('', WIDEST_RATIO)}") if arrow.label else arrow
+            for arrow in picture.arrows
+        ],
+    )
     texts: list[list[Any]] = []
     for i, node in enumerate(picture.nodes):
         rows = {0: "data"} if node.is_constant else {1: "data", 2: "grad"}
         texts += [[_id(f"n{i}"), row, i, what] for row, what in rows.items()]
-    texts += [[_id(f"e{j}"), 0, j, "slope"] for j, arrow in enumerate(picture.arrows) if arrow.label]
+    for j, arrow in enumerate(picture.arrows):
+        if arrow.label:
+            texts += [[_id(f"e{j}"), row, j, what] for row, what in enumerate(["slope", "ratio"])]
     places = {
         "nodes": [{"id": _id(f"n{i}"), "box": _id(f"n{i}")} for i in range(len(picture.nodes))],
-        "edges": [[{"id": _id(f"e{j}"), "symbol": ""}] for j in range(len(picture.arrows))],
+        "edges": [[{"id": _id(f"e{j}")}] for j in range(len(picture.arrows))],
         "texts": texts,
         "weights": [],
         "notes": False,
@@ -58,12 +68,16 @@ def draw_graph(graph: Graph) -> Drawn:
 
 
 def _with_room(node: dot.Node) -> dot.Node:
-    """Return a node with room for other numbers, in spaces that are half as wide as digits."""
+    """Return a node with room for other numbers."""
     if node.is_constant:
         return node
     title, *rows = node.rows
-    room = [row.center(2 * WIDEST - len(row), "\N{NO-BREAK SPACE}") for row in rows]
-    return node._replace(rows=[title, *room])
+    return node._replace(rows=[title, *(_wide(row, WIDEST) for row in rows)])
+
+
+def _wide(text: str, digits: int) -> str:
+    """Return a text between spaces, which Graphviz takes to be as wide as digits."""
+    return text.center(digits, "\N{NO-BREAK SPACE}")
 
 
 def draw_network(network: Network, graph: Graph) -> Drawn:
@@ -135,8 +149,14 @@ def _id(name: str) -> str:
 
 
 def _plain(svg: str) -> str:
-    """Return a drawing as the page takes it: without styles, and without titles with old numbers."""
+    """Return a drawing as the page takes it: with room for notes below, without styles and old numbers."""
     svg = re.sub(r'<style>.*?</style>\n?|<title>.*?</title>\n?| style="[^"]*"', "", svg, flags=re.DOTALL)
+    svg = re.sub(
+        r'(height="|viewBox="[\d.]+ [\d.]+ [\d.]+ )([\d.]+)',
+        lambda found: f"{found[1]}{float(found[2]) + NOTE:g}",
+        svg,
+        count=2,
+    )
     width = float(re.search(r'<svg [^>]*?width="([\d.]+)', svg)[1])  # type: ignore[index]
     size = ' class="large"' if width > WIDE else ""
     return svg.replace(' role="img"', f'{size} role="group"', 1)

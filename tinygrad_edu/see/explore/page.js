@@ -321,6 +321,7 @@ class Figure {
     this.hasNotes = notes;
     const part = (id) => id && this.svg.querySelector(`[id="${id}"]`);
     this.texts = texts.map(([id, row, index, what]) => [part(id)?.querySelectorAll("text")[row], index, what]);
+    for (const [text, , what] of this.texts) if (what === "ratio") text?.classList.add("note");
     this.weights = weights.map(([id, node]) => [part(id)?.querySelector("path"), node]);
     this.nodes = nodes.map((place, node) => place && this.node(part(place.id), part(place.box), place.isLabel, node));
     this.lines = edges.map((places) =>
@@ -353,15 +354,15 @@ class Figure {
     return { group, back, head, start, tip, cos: Math.cos(angle), sin: Math.sin(angle) };
   }
 
-  /** Notes about a factor, each with what it says: over a box, over and under a line, or under the number on a line. */
+  /** Notes about a factor, each with what it says: over a box, or over and under a line. */
   factor({ id, above, symbol }, part) {
-    const slope = (factor) => `${symbol} = ${digits(factor, 4)}`;
-    const ratio = (_, nudged) => (nudged === undefined ? "" : `Δ/Δ = ${digits(nudged, 4)}`);
-    const both = (...numbers) => [slope(...numbers), ratio(...numbers)].filter(Boolean).join(", ");
+    const equation = (factor) => `${symbol} = ${digits(factor, 4)}`;
+    const ratio = (_, nudged) => ratioNote(nudged);
+    const both = (factor, nudged) => [equation(factor), ratioNote(nudged)].filter(Boolean).join(", ");
     if (above) return [[noteAt(part(above), -6), both]];
-    const line = part(id);
-    if (symbol) return [[noteOn(line, -7), slope], [noteOn(line, 15), ratio]];
-    return [[noteAt(line.querySelector("text") ?? line, 11), ratio]];
+    const line = part(id); // there is less room at a line: two rows
+    const rows = [() => `${symbol} =`, (factor) => digits(factor, 4)];
+    return [[noteOn(line, -19), rows[0]], [noteOn(line, -7), rows[1]], [noteOn(line, 15), ratio]];
   }
 
   paint(view) {
@@ -385,7 +386,7 @@ class Figure {
   }
 
   /** Write the numbers of the rows, and draw the weights as wide as they are. */
-  write({ say, shown, now, isKnown }) {
+  write({ say, shown, now, isKnown, carried, ratio }) {
     const { nodes } = this.graph;
     const rows = {
       data: (node) => (nodes[node].constant ? short(shown.data[node]) : `${say("data")} ${short(shown.data[node])}`),
@@ -393,6 +394,7 @@ class Figure {
       number: (node) => brief(shown.data[node]),
       named: (node) => `${nodes[node].shown} ${brief(shown.data[node])}`,
       slope: (edge) => short(isKnown(edge) ? now.slope[edge] : undefined),
+      ratio: (edge) => (carried[edge] === undefined ? "" : ratioNote(ratio(edge))),
       extra: (extra) => brief(shown.extras[extra]),
     };
     for (const [text, index, what] of this.texts) if (text) text.textContent = rows[what](index);
@@ -460,10 +462,13 @@ class Figure {
   }
 }
 
-/** A small text over or under an element, or over or under the box around it. */
+/** A small text over or under an element, or over or under its half of the box around it. */
 function noteAt(element, dy, around = element) {
-  const [{ x, width }, { y, height }] = [element.getBBox(), around.getBBox()];
-  return noted(element, { x: x + width / 2, y: dy < 0 ? y + dy : y + height + dy });
+  const [{ x, width }, box] = [element.getBBox(), around.getBBox()];
+  const middle = box.x + box.width / 2;
+  const half = around === element ? 0 : Math.sign(x + width / 2 - middle); // the two notes of a box part at its middle
+  const anchor = { "-1": "end", 0: "middle", 1: "start" }[half];
+  return noted(element, { x: middle + 3 * half, y: dy < 0 ? box.y + dy : box.y + box.height + dy, "text-anchor": anchor });
 }
 
 /** A small text at the left of an element. */
@@ -489,7 +494,8 @@ function noted(element, place) {
 const brief = (x) => (Math.abs(x) >= 0.001 ? short(Number(x.toFixed(4))) : short(x, 3));
 
 const short = (x, most) => (Number.isFinite(x) ? digits(x, most) : "–");
-const signed = (x) => (x < 0 ? "" : "+") + digits(x, 3);
+const signed = (x) => (x >= 0 ? "+" : "") + short(x, 3);
+const ratioNote = (x) => (Number.isFinite(x) ? `Δ/Δ = ${digits(x, 4)}` : "");
 
 // --- What the panes show -----------------------------------------------------------------------------------
 
@@ -700,20 +706,20 @@ function nudging(view) {
     const edges = arriving(node);
     const [e] = edges;
     const parts = edges.length === 1
-      ? [digits(ratio(e)), factor(view, e, digits(now.slope[e]))]
+      ? [short(ratio(e)), factor(view, e, digits(now.slope[e]))]
       : [say("nudge_sum"), between(edges.map(term), "+")];
     return [`Δ${view.name(node)}`, signed(nudge[node]), ...parts];
   });
   const predicted = now.grad[state.select] * state.nudge;
   const measured = nudge[graph.root];
-  const off = predicted === 0 ? 0 : (100 * (measured - predicted)) / predicted;
-  const compared = { predicted: signed(predicted), measured: signed(measured), off: digits(off, 2) };
+  const off = measured === predicted ? 0 : (100 * (measured - predicted)) / predicted;
+  const compared = say("nudge_compare", { predicted: signed(predicted), measured: signed(measured) });
   const size = { min: -4, max: 0.5, step: 0.25, value: Math.log10(state.nudge), "aria-valuetext": three(state.nudge) };
   return h("section", { class: "nudging" },
     h("label", {}, say("nudge", { name }), h("input", { type: "range", "data-do": "nudge", ...size }),
       h("output", {}, `Δ${name} = ${signed(state.nudge)}`)),
     table(["nudge_node", "nudge_change", "nudge_ratio", "nudge_factor"].map((key) => say(key)), rows),
-    h("p", {}, say("nudge_compare", compared)));
+    h("p", {}, compared, " ", Number.isFinite(off) && say("nudge_off", { off: digits(off, 2) })));
 }
 
 /** The root as a function of the selected leaf, and the tangent that the gradient is the slope of. */
