@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tinygrad_edu import Value, exercise, explain, handout, worked_example
+from tinygrad_edu import Style, Value, exercise, explain, handout, worked_example
 from tinygrad_edu.commands import main
 from tinygrad_edu.program.forms import number as written
 from tinygrad_edu.see.draw import images
@@ -25,6 +25,15 @@ def page(name="w5", **options) -> Handout:
 def test_as_text_it_is_the_explanation(example):
     whole = str(explain(example["E_total"], example["w5"], learning_rate=0.5))
     assert str(page(learning_rate=0.5)) == f"∂E_total/∂w5\n\n{whole}"
+
+
+def test_in_the_style_that_is_asked_for(tmp_path):
+    assert "#d55e00" in page().html
+    assert "#d55e00" not in page(style=Style(theme="print")).html
+    assert "1.10591" in page(style=Style(digits=5)).html
+    path = tmp_path / "w5.html"
+    assert main(["handout", "w5", "--theme", "print", "--output", str(path)]) == 0
+    assert "#d55e00" not in path.read_text(encoding="utf-8")
 
 
 def test_a_page_with_picture_and_equations():

@@ -83,6 +83,15 @@ def test_keys_buttons_and_the_scrubber(opened):
     assert "step 1 of" in caption.inner_text()
 
 
+def test_the_controls_stay_in_sight_below_a_picture_higher_than_the_window(opened):
+    example = worked_example()
+    page = opened(animate(example["E_total"], example["w5"]))
+    page.set_viewport_size({"width": 830, "height": 480})
+    assert page.locator("figure").bounding_box()["height"] > 480
+    controls = page.locator("nav").bounding_box()
+    assert controls["y"] + controls["height"] <= 480
+
+
 def test_it_plays_pauses_and_stops_at_the_end(opened):
     x = Value(0.5, "x")
     animation = animate(x * 2.0, seconds=0.02)

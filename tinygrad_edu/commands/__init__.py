@@ -75,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tinygrad_edu {__version__} ({ENGINE})")
     example.add_arguments(parser)
     commands = parser.add_subparsers(title="other commands", metavar="COMMAND", parser_class=_Parser)
-    subject = graphs.add_parsers(commands, _Parser)
-    teaching.add_parsers(commands, subject)
+    subject, style = graphs.add_parsers(commands, _Parser)
+    teaching.add_parsers(commands, subject, style)
     train.add_parser(commands)
     predict.add_parser(commands)
     return parser

@@ -18,7 +18,9 @@ from tinygrad_edu.see.words import WORDS
 from tinygrad_edu.three_layer import LEARNING_RATE, descend, network_example, worked_example
 
 
-def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+def add_parsers(
+    commands: Any, parser_class: type[argparse.ArgumentParser]
+) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     """Add the commands ``explain``, ``draw``, ``animate``, ``film`` and ``explore`` to a parser.
 
     Args:
@@ -26,7 +28,8 @@ def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> a
         parser_class: the class of its parsers.
 
     Returns:
-        A parser of the options that say which graph a command is about, for commands of other modules.
+        For commands of other modules a parser of the options that say which graph a command is about, and
+        one of those that say how a picture looks.
     """
     subject = parser_class(add_help=False)
     add = subject.add_argument
@@ -90,7 +93,7 @@ def add_parsers(commands: Any, parser_class: type[argparse.ArgumentParser]) -> a
     add("--lang", choices=[*WORDS], default="en", help="the language that the page begins with (en)")
     add("--open", action="store_true", help="open it in the browser")
     command.set_defaults(run=run_explore)
-    return subject
+    return subject, style
 
 
 def run_explain(options: argparse.Namespace) -> None:

@@ -4,18 +4,19 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tinygrad_edu.commands.graphs import subject_of, value_named
+from tinygrad_edu.commands.graphs import style_of, subject_of, value_named
 from tinygrad_edu.see.exercise import LEARNING_RATE, exercise
 from tinygrad_edu.see.handout import handout
 from tinygrad_edu.see.words import WORDS
 
 
-def add_parsers(commands: Any, subject: argparse.ArgumentParser) -> None:
+def add_parsers(commands: Any, subject: argparse.ArgumentParser, style: argparse.ArgumentParser) -> None:
     """Add the commands ``exercise`` and ``handout`` to a parser.
 
     Args:
         commands: what ``ArgumentParser.add_subparsers`` returned.
         subject: a parser of the options that say which graph a command is about.
+        style: a parser of the options that say how a picture looks.
     """
     command = commands.add_parser(
         "exercise", parents=[subject], help="write a sheet with blanks, and its key"
@@ -34,7 +35,9 @@ def add_parsers(commands: Any, subject: argparse.ArgumentParser) -> None:
     add("--output", metavar="FILE", default="exercise.html", help="an .html, .md or .tex (exercise.html)")
     command.set_defaults(run=run_exercise)
 
-    command = commands.add_parser("handout", parents=[subject], help="write the picture and the derivation")
+    command = commands.add_parser(
+        "handout", parents=[subject, style], help="write the picture and the derivation"
+    )
     add = command.add_argument
     add("name", metavar="NAME", help="the name to differentiate with respect to, such as w5")
     add("--learning-rate", type=float, metavar="ETA", help="show the update as well")
@@ -64,6 +67,12 @@ def run_handout(options: argparse.Namespace) -> None:
     """Write a handout, and print its path."""
     root, names = subject_of(options)
     wrt = value_named(options.name, names)
-    rate = options.learning_rate
-    made = handout(root, wrt, detail=options.detail, learning_rate=rate, lang=options.lang)
+    made = handout(
+        root,
+        wrt,
+        detail=options.detail,
+        learning_rate=options.learning_rate,
+        style=style_of(options),
+        lang=options.lang,
+    )
     print(f"The handout of {made.title}: {made.save(options.output)}")

@@ -11,6 +11,7 @@ from tinygrad_edu.engine.gradient import listed
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.program.forms import latex_escaped
 from tinygrad_edu.see.draw import Drawing, draw, render
+from tinygrad_edu.see.draw.style import NATURAL, Style
 from tinygrad_edu.see.explain import explain
 from tinygrad_edu.see.explain.derivation import Equation, Section, mathml, to_latex, to_markdown, to_text
 from tinygrad_edu.see.graph import Detail, fold
@@ -45,6 +46,11 @@ section {{ margin-left: 4mm }}
 div {{ padding: 0.8mm 0 0.8mm 6mm; text-indent: -6mm; break-inside: avoid; overflow-wrap: anywhere }}
 math {{ math-style: normal; text-indent: 0 }}
 @media screen {{ body {{ padding: 8mm 4mm }} }}
+@media screen and (max-width: 40rem) {{
+  figure, div {{ overflow-x: auto }}
+  math {{ margin: 0.2em 0 }}
+  figure svg {{ max-width: none !important; max-height: none }}
+}}
 </style>
 </head>
 <body>
@@ -278,6 +284,7 @@ def handout(
     *,
     detail: Detail | None = None,
     learning_rate: float | None = None,
+    style: Style = NATURAL,
     lang: str | None = None,
 ) -> Handout:
     r"""Return picture and derivation together, to print or to hand out.
@@ -287,6 +294,8 @@ def handout(
         wrt: the Value with respect to which, or several, as for ``explain``. With one, most fit a page.
         detail: how fine, as for ``explain`` and ``draw``.
         learning_rate: also show the update w⁺ = w − learning_rate · ∂root/∂w.
+        style: the picture's size, letters, digits and colours: ``Style(theme="print")`` for a printer
+            without colours.
         lang: the language, "en" or "zh"; that of ``language()`` if None.
 
     Raises:
@@ -305,4 +314,6 @@ def handout(
     names = fold(root, detail).names
     wrt_names = [names.get(value) or one_line(value.label) or say("this_value", lang) for value in several]
     title = ", ".join(derivative(names[root], name) for name in wrt_names)
-    return Handout(title or names[root], draw(root, wrt, detail=detail), explanation.sections, lang)
+    return Handout(
+        title or names[root], draw(root, wrt, detail=detail, style=style), explanation.sections, lang
+    )

@@ -12,6 +12,7 @@ BODY = """\
 <figure data-seconds="{seconds:g}" data-last="{last}">
 {svg}
 </figure>
+<section>
 <output aria-live="polite"></output>
 <nav hidden aria-label="{scrub}">
 <button data-control="first" aria-label="{step_first}">|◀</button>
@@ -21,6 +22,7 @@ BODY = """\
 <button data-control="last" aria-label="{step_last}">▶|</button>
 <input data-control="scrub" type="range" min="0" max="{last}" value="0" aria-label="{scrub}">
 </nav>
+</section>
 <noscript><p>{no_motion}</p></noscript>
 {below}
 <script type="application/json" id="captions">{captions}</script>
@@ -33,7 +35,8 @@ STYLE = """
 body { max-width: 72rem; margin: 0 auto; padding: 1rem }
 figure { margin: 0; overflow-x: auto }
 figure svg { display: block; margin: 0 auto; max-width: 100%; height: auto }
-output { display: block; min-height: 3em; margin: .5rem 0; text-align: center; overflow-wrap: anywhere }
+section { position: sticky; bottom: 0; padding: .5rem 0; background: Canvas }
+output { display: block; min-height: 3em; margin-bottom: .5rem; text-align: center; overflow-wrap: anywhere }
 nav { display: flex; gap: .5rem; align-items: center; flex-wrap: wrap }
 nav[hidden] { display: none }
 button { font: inherit; min-height: 2.75rem; min-width: 2.75rem }
