@@ -176,7 +176,7 @@ def animation() -> None:
     example = worked_example()
     made = animate(example["E_total"], example["w5"])
     last = len(made.steps)
-    with opened(made.page, 1000, 640) as page:
+    with opened(made.page, 1000, 920) as page:
         for number, step in enumerate((last // 3, last - 2, last), 1):
             page.locator('[data-control="scrub"]').fill(f"{step}")
             save(f"animation_{number}", page.screenshot())
