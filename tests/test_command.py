@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 import tinygrad_edu
-from tinygrad_edu import explain, worked_example
+from tinygrad_edu import draw, explain, worked_example
 from tinygrad_edu.commands import main
 
 
@@ -92,6 +92,21 @@ def test_an_expression_may_begin_with_a_sign(tmp_path):
     assert "∂y/∂w" in run("explain", "--expression", "-w²", "--at", "w=3", "w", cwd=tmp_path).stdout
 
 
+def test_a_number_may_begin_with_a_sign_and_have_an_exponent(tmp_path):
+    result = run("film", "--steps", "1", "--learning-rate", "-1e-3", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_forward_mode(tmp_path, example):
+    told = run("explain", "w1", "--mode", "forward", cwd=tmp_path).stdout
+    assert told == f"{explain(example['E_total'], example['w1'], mode='forward')}\n"
+    result = run("draw", "w1", "--mode", "forward", "--output", "forward.dot", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    drawing = draw(example["E_total"], example["w1"], mode="forward")
+    assert (tmp_path / "forward.dot").read_text(encoding="utf-8") == drawing.source
+    assert drawing.source != draw(example["E_total"], example["w1"]).source
+
+
 def test_no_place_to_print_to_is_no_traceback(tmp_path):
     command = f'"{sys.executable}" -m tinygrad_edu >&-'
     result = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, encoding="utf-8")
@@ -152,6 +167,8 @@ def test_draw(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["draw", "--mode", "forward"], "name the one Value as wrt from which it starts"),
+        (["explain", "w5", "--mode", "both"], "argument --mode: invalid choice: 'both'"),
         (["explain"], "the following arguments are required: NAME"),
         (["explain", "w55"], "there is no Value named 'w55': did you mean w5"),
         (

@@ -167,6 +167,11 @@ def test_words_are_classes(tmp_path):
     assert (data.classes, data.targets) == (["lily", "rose"], [1, 0, 1])
 
 
+def test_none_may_be_the_name_of_a_class(tmp_path):
+    data = read_csv(write(tmp_path, "a,y\n1,None\n2,mild\n"), "y")
+    assert (data.classes, data.targets) == (["None", "mild"], [0, 1])
+
+
 def test_a_quoted_cell_may_hold_the_separator(tmp_path):
     data = read_csv(write(tmp_path, 'x,kind\n1,"red, large"\n2,"blue\n\nsmall"\n'), "kind")
     assert data.classes == ["blue\n\nsmall", "red, large"]
@@ -181,7 +186,10 @@ def test_a_quoted_cell_may_hold_the_separator(tmp_path):
         ("a,y\n1,2\nred,4\n", "y", "line 3, column 'a': 'red' is not a number"),
         ("a,y\n1,2\n,4\n", "y", "line 3, column 'a': the cell is empty"),
         ("a,y\n1,\n2,4\n", "y", "line 2, column 'y': the cell is empty"),
-        ("a,y\n1,red\n2,\n", "y", "line 2, column 'y': 'red' is not a number"),
+        ("a,y\n1,red\n2,\n", "y", "line 3, column 'y': the cell is empty: give a class, or leave"),
+        ("a,y\n1,red\n2,NaN\n", "y", "line 3, column 'y': the cell is 'NaN': give a class"),
+        ("a,y\n1,red\n2,?\n", "y", "line 3, column 'y': the cell is '.': give a class"),
+        ("a,y\n1,?\n2,?\n", "y", "line 2, column 'y': the cell is '.': give a number"),
         ("a,y\nnan,2\n", "y", "line 2, column 'a': the cell is 'nan': give a number, or leave the line out"),
         ("a,y\n1e999,2\n", "y", "line 2, column 'a': '1e999' is not finite"),
         ("a,y\n1,2\n3\n", "y", "line 3: 1 cell, but 2 columns"),
@@ -203,6 +211,9 @@ def test_a_bad_file_gets_one_clear_line(tmp_path, text, target, message):
 def test_an_unknown_column_gets_the_nearest(tmp_path):
     with pytest.raises(UnknownNameError, match="no column 'prize': did you mean price"):
         read_csv(write(tmp_path, "area,price\n1,2\n"), "prize")
+    with pytest.raises(UnknownNameError, match="did you mean price\ufffd\\[31m") as caught:
+        read_csv(write(tmp_path, "area,price\x1b[31m\n1,2\n"), "price")  # a name in a file is data
+    assert "\x1b" not in str(caught.value)
 
 
 def test_other_files_are_refused(tmp_path):
@@ -227,6 +238,11 @@ def test_a_data_set_shows_itself_in_a_line():
         ("a,b,a\n1,2,3\n", "two columns are named 'a'"),
         ("a,b\n1_000,2\n", "'1_000' is not a number"),
         ("a;b\n1,5;2\n2,5;3\n", "line 2, column 'a': '1,5' is not a number: write a decimal point"),
+        ('a,b\n"1,234",2\n', "'1,234' is not a number: write a decimal point, and nothing between thousands"),
+        ("a;b\n1.234.567,8;2\n", "write a decimal point, and nothing between thousands"),
+        ("a;b\n1 234;2\n", "write a decimal point, and nothing between thousands"),
+        ("a;b\n1'234;2\n", "write a decimal point, and nothing between thousands"),
+        ("a,b\nNone,3\n", "line 2, column 'a': the cell is 'None': give a number, or leave the line out"),
         ("a,b\n1,2\nNA,3\n", "line 3, column 'a': the cell is 'NA': give a number, or leave the line out"),
         ("a,b\n1,2\n?,3\n", "line 3, column 'a': the cell is '.': give a number"),
         ("a,b\nx1,2\nx2,3\n", "'x1' is not a number: leave the column out, or make one of 0 and 1 for each"),

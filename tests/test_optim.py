@@ -187,6 +187,9 @@ def test_gradients_are_clipped_to_a_norm():
             w.grad = g
         assert clip_gradients(iter(weights), most) == pytest.approx(norm, rel=1e-15)
         assert [w.grad for w in weights] == pytest.approx(wanted, rel=1e-15)
+    one = Value(0.0)
+    one.grad = 2.0
+    assert (clip_gradients(one, 1.0), one.grad) == (2.0, 1.0)  # as an optimiser takes one Value too
 
 
 @pytest.mark.parametrize("most", [0, -1.0, math.nan, math.inf, "1", True])
@@ -313,8 +316,9 @@ def test_a_state_that_does_not_fit_changes_nothing():
     ],
 )
 def test_mistakes_get_one_clear_line(make, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as caught:
         make([Value(1.0)])
+    assert len(str(caught.value)) < 120
 
 
 @pytest.mark.parametrize("parameters", [MLP(1, [1]), MLP(1, [1]).named_parameters(), [1.0], 3.0])

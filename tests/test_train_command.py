@@ -205,6 +205,7 @@ def test_without_scikit_learn_the_digits_are_a_clear_error(monkeypatch):
         (["moons", "--csv", "x.csv"], ValueError, "give either a data set"),
         (["--csv", "x.csv"], ValueError, "needs --target COLUMN"),
         (["moons", "--target", "y"], ValueError, "--target belongs to --csv"),
+        (["same.csv"], ValueError, "same.csv is a file: write --csv same.csv --target COLUMN"),
         (["moon"], UnknownNameError, "no data set 'moon': did you mean moons"),
         (["--csv", "none.csv", "--target", "y"], FileNotFoundError, r"none\.csv"),
         (["--csv", "flats.csv", "--target", "prize"], UnknownNameError, "did you mean price"),
@@ -316,6 +317,7 @@ def test_names_reach_the_terminal_and_the_plot_as_data(tmp_path, capsys):
                  "--plot", "p.svg"]) == 0  # fmt: skip
     assert main(["predict", "k_model.json", "0", "1"]) == 0
     assert main(["train", "--csv", "\x1b[31m.csv", "--target", "kind"]) == 2
+    assert main(["predict", "k_model.json", "-1e5", "-.5E+1"]) == 0
     assert main(["predict", "k_model.json", "0"]) == 2
     shown = capsys.readouterr()
     assert "\x1b" not in shown.out + shown.err

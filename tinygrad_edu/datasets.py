@@ -419,7 +419,11 @@ def digits() -> Dataset:
 MOST_CSV_BYTES = 100_000_000
 """The largest CSV file that is read: all of it is kept as Python numbers."""
 
-MISSING = ("", "?", "-", "na", "n/a", "nan", "null", "none")
+MISSING = ("", "?", "-", "na", "n/a", "nan", "null")
+"""The cells that say that something is not known, in small letters. "None" may be the name of a class."""
+
+BETWEEN_DIGITS = ",' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
+"""What some countries write for a decimal point, or between thousands."""
 
 
 def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
@@ -435,7 +439,8 @@ def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
 
     Args:
         path: the file, in UTF-8.
-        target: the name of the column to predict. If none of its cells is a number, its words are classes.
+        target: the name of the column to predict. If none of its cells is a number, its words are classes,
+            and none of them may be missing.
 
     Raises:
         OSError: if the file cannot be read.
@@ -452,7 +457,12 @@ def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
         raise ValueError(f"{path}: besides the target {target!r} there is no column to predict it from")
 
     words = [cells[place] for _, cells in rows]
-    classes = [] if "" in words or any(map(_reads_as_number, words)) else sorted(set(words))
+    known = [word for word in words if word.lower() not in MISSING]
+    classes = [] if any(map(_reads_as_number, known)) else sorted(set(known))
+    for line, cells in rows:
+        if classes and cells[place].lower() in MISSING:
+            missing = _missing(cells[place], "class")
+            raise ValueError(f"{path}, line {line}, column {header[place][:40]!r}: {missing}")
     number_of = {name: number for number, name in enumerate(classes)}
     inputs = _numbers(path, header, rows, [i for i in range(len(header)) if i != place])
     targets = [number_of[word] for word in words] if classes else [
@@ -572,11 +582,16 @@ def _is_finite(cell: str) -> bool:
 
 def _problem(cell: str, words: bool) -> str:
     """Say why a cell is no number, and what to do; ``words``: no cell of its column is one."""
-    if cell.lower() in MISSING:
-        return f"the cell is {'empty' if not cell else repr(cell)}: give a number, or leave the line out"
+    if cell.lower() in (*MISSING, "none"):
+        return _missing(cell, "number")
     if _reads_as_number(cell):
         return f"{cell[:40]!r} is not finite"
-    if _reads_as_number(cell.replace(",", ".")):
-        return f"{cell[:40]!r} is not a number: write a decimal point"
+    digits = "".join(c for c in cell if c not in f".{BETWEEN_DIGITS}")
+    if any(c in BETWEEN_DIGITS for c in cell) and _reads_as_number(digits):
+        return f"{cell[:40]!r} is not a number: write a decimal point, and nothing between thousands"
     advice = ": leave the column out, or make one of 0 and 1 for each word (pandas.get_dummies)" * words
     return f"{cell[:40]!r} is not a number{advice}"
+
+
+def _missing(cell: str, wanted: str) -> str:
+    return f"the cell is {repr(cell) if cell else 'empty'}: give a {wanted}, or leave the line out"

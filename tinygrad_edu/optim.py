@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from tinygrad_edu._common.checks import is_number, whole
+from tinygrad_edu._common.checks import as_list, is_number, whole
 from tinygrad_edu._common.names import refuse_options
 from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine.errors import DomainError
@@ -362,7 +362,7 @@ def clip_gradients(parameters: Iterable[Value], most: float) -> float:
     """
     if not is_number(most) or most <= 0:
         raise ValueError(f"the largest norm is above 0, and finite, not {most!r}")
-    parameters = list(parameters)
+    parameters = as_list(parameters)
     norm = math.hypot(*[parameter.grad for parameter in parameters])
     if not math.isfinite(norm):
         raise ValueError(f"the norm of the gradients is {norm}: no factor makes it {most:g}")
@@ -443,7 +443,7 @@ def _plain(option: Any) -> Any:
 def _expect_range(name: str, number: Any, end: float) -> None:
     if not is_number(number) or not 0 <= number < end:
         upper = "" if math.isinf(end) else f" and less than {end:g}"
-        raise ValueError(f"{name} is at least 0{upper}, and finite, not {number!r}")
+        raise ValueError(f"{name} is at least 0{upper}, and finite, not {number!r:.40}")
 
 
 def _expect_epsilon(epsilon: Any) -> None:

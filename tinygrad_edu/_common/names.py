@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from tinygrad_edu._common.text import one_line
+
 Entry = TypeVar("Entry")
 
 SYNONYMS = {
@@ -118,7 +120,7 @@ class UnknownNameError(KeyError):
         hint = HINTS.get((self.kind, self.name))
         if hint:
             return f"there is no {self.kind} {self.name!r}: {hint}"
-        near = self.nearest or self.known[:10]
+        near = [one_line(str(name)) for name in self.nearest or self.known[:10]]  # they may come from a file
         if not near:
             return f"there is no {self.kind} {self.name[:40]!r}: there are none at all"
         listed = " or ".join(filter(None, [", ".join(near[:-1]), near[-1]]))

@@ -59,12 +59,23 @@ def _mistake(message: object) -> int:
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:
-    """Return the words of a command with the expression joined to its option: "-w" looks like an option."""
-    words = list(arguments)
+    """Return the words of a command so that none looks like an option that is not one.
+
+    An expression such as "-w" is joined to its option, and a number such as "-1e5" gets a space in front.
+    """
+    words = [f" {word}" if word.startswith("-") and _is_number(word) else word for word in arguments]
     if "--expression" in words[:-1]:
         i = words.index("--expression")
         words[i : i + 2] = [f"--expression={words[i + 1]}"]
     return words
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -39,7 +39,14 @@ def add_parsers(
     add("--at", metavar="NUMBERS", default="", help="numbers for the names, as in w=0.5,x=2,b=0.1")
     add("--detail", choices=DETAILS, help="how fine: from every operation to whole layers")
 
-    command = commands.add_parser("explain", parents=[subject], help="write out the chain rule for one name")
+    mode = parser_class(add_help=False)
+    mode.add_argument(
+        "--mode", choices=["reverse", "forward"], default="reverse", help="(reverse: backpropagation)"
+    )
+
+    command = commands.add_parser(
+        "explain", parents=[subject, mode], help="write out the chain rule for one name"
+    )
     add = command.add_argument
     add("name", metavar="NAME", help="the name to differentiate with respect to, such as w5")
     add("--format", choices=["text", "latex", "markdown", "mathml"], default="text", help="(text)")
@@ -57,7 +64,7 @@ def add_parsers(
     )
 
     command = commands.add_parser(
-        "draw", parents=[subject, style], help="draw the graph, and the paths from names"
+        "draw", parents=[subject, mode, style], help="draw the graph, and the paths from names"
     )
     add = command.add_argument
     add("names", metavar="NAME", nargs="*", help="highlight the paths from these names to the result")
@@ -100,7 +107,9 @@ def run_explain(options: argparse.Namespace) -> None:
     """Print the explanation of one derivative."""
     root, names = subject_of(options)
     wrt = value_named(options.name, names)
-    explanation = explain(root, wrt, detail=options.detail, learning_rate=options.learning_rate)
+    explanation = explain(
+        root, wrt, detail=options.detail, learning_rate=options.learning_rate, mode=options.mode
+    )
     print(explanation if options.format == "text" else getattr(explanation, options.format))
 
 
@@ -115,6 +124,7 @@ def run_draw(options: argparse.Namespace) -> None:
         sample=options.sample,
         rankdir=options.rankdir,
         legend=options.legend,
+        mode=options.mode,
         style=style_of(options),
     )
     print(f"The picture of {root.label}: {drawing.save(options.output)}")

@@ -59,4 +59,4 @@ def _number(text: str, name: str) -> float:
             raise ValueError
         return number
     except ValueError:
-        raise ValueError(f"{one_line(name)} is a number, not {text[:40]!r}") from None
+        raise ValueError(f"{one_line(name)} is a number, not {text.strip()[:40]!r}") from None

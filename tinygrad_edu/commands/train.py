@@ -205,6 +205,8 @@ def short(number: float) -> str:
 
 
 def _classic(name: str, seed: int) -> Dataset:
+    if name not in DATASETS and Path(name).is_file():
+        raise ValueError(f"{name} is a file: write --csv {name} --target COLUMN")
     make: Any = look_up("data set", name, DATASETS)
     try:
         data: Dataset = make(200, seed=seed) if name in ("circles", "moons", "spirals") else make()
