@@ -272,6 +272,7 @@ def test_a_state_that_does_not_fit_changes_nothing():
         (before | {"mean": [math.nan]}, "mean is not a list of finite numbers"),
         (before | {"mean": [10**400]}, "mean is not a list of finite numbers"),
         (before | {"learning_rate": -1.0}, "learning_rate is at least 0"),
+        ({k: v for k, v in before.items() if k != "learning_rate"}, "learning_rate is at least 0"),
         (before | {"learning_rate": "0.1"}, "learning_rate is at least 0, and finite, not '0.1'"),
         ({}, "the state is of None"),
         ([], "the state is a dictionary"),

