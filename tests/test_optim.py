@@ -253,6 +253,12 @@ def test_a_restored_optimiser_goes_on_exactly(name):
     assert stopped.steps == 3  # and has not moved with its copy
 
 
+def test_a_state_does_not_say_whose_bool_an_option_was():
+    kinds = (True, type("Bool", (), {"__bool__": lambda self: True})())  # as NumPy's is
+    states = [SGD([Value(1.0)], momentum=0.9, nesterov=kind).state_dict() for kind in kinds]
+    assert json.dumps(states[0]) == json.dumps(states[1])
+
+
 def test_a_state_that_does_not_fit_changes_nothing():
     optimizer = Adam([Value(1.0)])
     before = optimizer.state_dict()

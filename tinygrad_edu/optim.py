@@ -167,6 +167,7 @@ class Optimizer:
             raise ValueError(f"the state is a dictionary, not {type(state).__name__}")
         if state.get("optimizer") != name:
             raise ValueError(f"the state is of {state.get('optimizer')!r}, and this is {name}")
+        rate: Any = state.get("learning_rate")
         steps = state.get("steps")
         if type(steps) is not int or not 0 <= steps <= MOST_STEPS:
             raise ValueError(f"steps is a whole number of at least 0 and at most 2**53, not {steps!r:.40}")
@@ -182,7 +183,7 @@ class Optimizer:
                 raise ValueError(f"{key} has a number below {self.memory[key]:g}")
             if len(numbers) != len(self.parameters):
                 raise ValueError(f"{name} has {len(self.parameters)} parameters, but {len(numbers)} {key}")
-        self.learning_rate, self.steps = state.get("learning_rate"), steps  # the rate is checked first
+        self.learning_rate, self.steps = rate, steps  # the rate is checked first
         self._memory = {key: list(numbers) for key, numbers in memory.items()}
 
 
@@ -220,7 +221,7 @@ class SGD(Optimizer):
         _expect_range("momentum", momentum, 1.0)
         if nesterov and momentum == 0:
             raise ValueError("nesterov needs a momentum greater than 0")
-        self.momentum, self.nesterov = momentum, nesterov
+        self.momentum, self.nesterov = momentum, bool(nesterov)  # of NumPy too: a saved state holds it
 
     def _direction(self, place: int, gradient: float) -> float:
         velocity = self._memory["velocity"]
