@@ -19,6 +19,7 @@ from typing import Any
 
 from tinygrad_edu._common.checks import as_list, whole
 from tinygrad_edu._common.names import look_up
+from tinygrad_edu._common.text import one_line
 from tinygrad_edu._compiled import Compiled, expect_dependence
 from tinygrad_edu._module import Module
 from tinygrad_edu.callbacks import Callback, History, Training
@@ -284,14 +285,14 @@ def _undefined(error: DomainError, model: Module) -> str:
     computed = [formula(value)[:60] for value in error.values if value.args and not value.label]
     origin = f", computed from {' and '.join(computed)}" if computed else ""
     name, worst = max(model.named_parameters().items(), key=lambda item: abs(item[1].data))
-    largest = f"; the largest parameter is {worst.label or name} = {worst.data}"
+    largest = f"; the largest parameter is {one_line(worst.label) or name} = {worst.data}"
     advice = f"{largest}: {ADVICE}" if abs(worst.data) > LARGE else ": look for bad data"
     return f"{error}{origin}{advice}"
 
 
 def _not_finite(parameters: Iterable[Value]) -> DivergedError:
     bad = next(parameter for parameter in parameters if not math.isfinite(parameter.data))
-    return DivergedError(f"{bad.label or 'a parameter'} is {bad.data}: {ADVICE}")
+    return DivergedError(f"{one_line(bad.label) or 'a parameter'} is {bad.data}: {ADVICE}")
 
 
 def _first_bad(loss: Value, model: Module) -> str:
@@ -301,7 +302,7 @@ def _first_bad(loss: Value, model: Module) -> str:
     """
     first = next(value for value in topological_order(loss) if not math.isfinite(value.data))
     names = {parameter: name for name, parameter in model.named_parameters().items()}
-    return f"{first.label or names.get(first, 'a number without a name')} = {first.data}"
+    return f"{one_line(first.label) or names.get(first, 'a number without a name')} = {first.data}"
 
 
 def _progress_bar(total: int, done: int, progress: bool) -> Any:

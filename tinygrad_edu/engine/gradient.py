@@ -248,7 +248,7 @@ def _coefficient(x: float | Value) -> tuple[float, Value | None]:
         return float(x), None
     if x.is_constant:
         return x.data, None
-    if x.label:
+    if x.label.strip():
         return 1.0, x  # a name stands for the whole
     if x.op is rules.neg:
         return -1.0, x.args[0]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import overload
 
+from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine.derivatives import jacobian
 from tinygrad_edu.engine.errors import expect_values
 from tinygrad_edu.engine.gradient import listed, order_of, replayed
@@ -51,7 +52,7 @@ def implicit(residual: Value | Iterable[Value], unknown: Value | Iterable[Value]
         for factor, r in zip(row, residuals, strict=True):
             solution = solution - factor * known[r]
         if not abs(solution.data - x.data) <= SOLVED * max(1.0, abs(x.data)):
-            name = x.label[:40] or "the unknown"
+            name = one_line(x.label) or "the unknown"
             raise ValueError(
                 f"{name} = {x.data!r} is no solution: a Newton step leads to {solution.data!r}. Solve "
                 "first, then build the residual at the solution"

@@ -1,6 +1,7 @@
 """A graph as a file: ``to_json`` and ``from_json``; and as a graph of networkx."""
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -40,6 +41,7 @@ def to_json(roots: Value | Iterable[Value]) -> str:
     expect_current(order)
     place = {value: i for i, value in enumerate(order)}
     lines = ",\n".join(json.dumps(_node(value, place), ensure_ascii=False) for value in order)
+    lines = re.sub("[\ud800-\udfff]", lambda c: f"\\u{ord(c[0]):04x}", lines)  # half a sign: no file holds it
     top = {"format": FORMAT, "version": VERSION, "roots": [place[root] for root in several]}
     return f'{json.dumps(top)[:-1]}, "nodes": [\n{lines}\n]}}'
 

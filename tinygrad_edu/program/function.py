@@ -15,7 +15,6 @@ from tinygrad_edu.engine.value import Value, topological_order
 from tinygrad_edu.program import forms
 from tinygrad_edu.program.arrays import batch_function
 from tinygrad_edu.program.derivatives import Derivative, forward, reverse
-from tinygrad_edu.program.languages import comment
 from tinygrad_edu.program.python import LARGEST, Arguments, runnable
 from tinygrad_edu.program.source import source
 from tinygrad_edu.program.statements import Program, Statement, record
@@ -244,18 +243,19 @@ class Function:
     def __str__(self) -> str:
         """Return the statements, numbered, with the labels of the graph."""
         program = self.program
-        labels = Counter(made.label for made in [*program.inputs, *program.statements])
+        labels = {made: one_line(made.label) for made in program.names}
+        count = Counter(labels.values())
         names = program.names
         terms = {
             made: forms.number(made.number, exact=True) if made.number is not None
-            else forms.Term(comment(made.label) if made.label and labels[made.label] == 1 else names[made])
+            else forms.Term(labels[made] if labels[made] and count[labels[made]] == 1 else names[made])
             for made in names
         }  # fmt: skip
-        lines = [f"{names[made]}: {comment(made.label) or 'an input'}" for made in program.inputs]
+        lines = [f"{names[made]}: {labels[made] or 'an input'}" for made in program.inputs]
         for made in program.statements[:_SHOWN]:
             assert made.op is not None
             text = forms.write(made.op, [terms[arg] for arg in made.args])
-            lines.append(f"{names[made]}: {f'{comment(made.label)} = ' if made.label else ''}{text}")
+            lines.append(f"{names[made]}: {f'{labels[made]} = ' if labels[made] else ''}{text}")
         if len(program.statements) > _SHOWN:
             lines.append(f"… and {len(program.statements) - _SHOWN} more")
         lines.append(f"output: {written(self.result, [terms[made] for made in program.outputs])}")
@@ -478,7 +478,8 @@ class Function:
         def row(numbers: list[float]) -> list[float]:
             return take_apart(single(*self._arguments.arranged(numbers)))[1]
 
-        names = [comment(made.label) or f"input {place}" for place, made in enumerate(self.program.inputs, 1)]
+        labels = [one_line(made.label) for made in self.program.inputs]
+        names = [label or f"input {place}" for place, label in enumerate(labels, 1)]
         program = self._checked(self._valid_program(terms))
         return batch_function(program, len(terms), names, row)
 
@@ -675,7 +676,7 @@ class Function:
 
     @cached_property
     def _arguments(self) -> Arguments:
-        labels = [comment(source.label) for source in self.program.inputs]
+        labels = [one_line(source.label) for source in self.program.inputs]
         if isinstance(self.arrangement, int):
             return Arguments([labels[0] or "argument 1"], [0])
         if isinstance(self.arrangement, dict):

@@ -184,11 +184,12 @@ LANGUAGES = {"python": PYTHON, "numpy": NUMPY, "c": C, "javascript": JAVASCRIPT,
 def comment(label: str) -> str:
     r"""Return a label as it may stand in a comment of any language.
 
-    >>> comment("net_h1"), comment("*/ x\\"), comment('"; import os #')
-    ('net_h1', '�� x�', '�� import os �')
+    >>> comment("net_h1"), comment("*/ x\\"), comment("<b>"), comment("coding: utf-7")
+    ('net_h1', '�� x�', '�b>', 'coding� utf-7')
     """
-    text = one_line(label)
-    return "".join([c if c.isalnum() or c in " _.,:+-=()[]'^" else "\N{REPLACEMENT CHARACTER}" for c in text])
+    # \ and ??/ continue a comment of C in the next line, / and * could begin or end another, and < the script
+    # element of a page. A Python file whose comment says "coding:" is read in that encoding.
+    return re.sub(r"[\\?/*<]|(?<=coding)[:=]", "\N{REPLACEMENT CHARACTER}", one_line(label))
 
 
 def sayable(op: Op, count: int, said: Container[str]) -> bool:
@@ -235,7 +236,7 @@ def write(
         del sizes[made]
         given = Term(f"v{len(program.inputs) + len(lines) + 1}")
         line = language.line.format(given, terms[made])
-        lines.append(f"{line}  {language.comment} {comment(made.label)}" if made.label else line)
+        lines.append(f"{line}  {language.comment} {comment(made.label)}" if made.label.strip() else line)
         terms[made] = given
 
     def term(made: Statement) -> Term:
@@ -259,7 +260,7 @@ def write(
                 Term(language.boxed.format(text)) if arg.number is not None and level == ATOM else text
             )
         terms[made], sizes[made] = Term(template.format(*row), level), size
-        if uses[made] > 1 or made.label or size >= _LONGEST:
+        if uses[made] > 1 or made.label.strip() or size >= _LONGEST:
             name(made)
     return lines, [term(made) for made in program.outputs]
 
@@ -281,7 +282,8 @@ def _number(number: float, language: Language) -> Term:
 def helpers(lines: Iterable[str], language: Language) -> list[str]:
     """Return the texts that must stand above generated lines, each once, what it needs itself before it."""
     found: dict[str, str] = {}
-    words = set(re.findall(r"[a-zA-Z]\w*(?=\()", "\n".join(lines)))
+    code = "\n".join([line.partition(language.comment)[0] for line in lines])
+    words = set(re.findall(r"[a-zA-Z]\w*(?=\()", code))
     while words:
         needed = {word: language.helpers[word] for word in sorted(words) if word in language.helpers}
         found = needed | {word: text for word, text in found.items() if word not in needed}

@@ -111,7 +111,7 @@ def written(made: Statement, depth: int = 3) -> Term:
 
 
 def _name(made: Statement, depth: int) -> Term:
-    if made.label:
+    if made.label.strip():
         return Term(comment(made.label))
     return written(made, depth - 1) if made.number is not None or (made.op and depth) else Term("…")
 

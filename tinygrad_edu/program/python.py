@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine.op import Op
 from tinygrad_edu.program.languages import PYTHON, write
 from tinygrad_edu.program.statements import Program
@@ -38,14 +39,18 @@ class Arguments(NamedTuple):
         if self.by_name:
             if args or {*named} != {*self.names}:
                 unnamed = ["an argument without a name"] if args else []
-                listed = ", ".join([*unnamed, *named]) or "none"
-                raise TypeError(f"{function} takes {', '.join(self.names)} by name, not {listed}")
+                listed = ", ".join([*unnamed, *map(one_line, named)]) or "none"
+                raise TypeError(f"{function} takes {self._listed} by name, not {listed}")
             args = [named[name] for name in self.names]
         given = len([arg for arg in args if arg is not _MISSING])
         if given != len(self.names) or named:
-            raise TypeError(f"{function} takes {len(self.names)} ({', '.join(self.names)}), not {given}")
-        items = zip(self.arrangements, args, self.names, strict=True)
+            raise TypeError(f"{function} takes {len(self.names)} ({self._listed}), not {given}")
+        items = zip(self.arrangements, args, map(one_line, self.names), strict=True)
         return [number for arrangement, arg, name in items for number in numbers(arrangement, arg, name)]
+
+    @property
+    def _listed(self) -> str:
+        return ", ".join(map(one_line, self.names))
 
     def arranged(self, row: Sequence[float]) -> tuple[list[Any], dict[str, Any]]:
         """Return the arguments that have these numbers: those by place, and those by name."""

@@ -49,7 +49,7 @@ def source(
     about = [
         f"{table.comment} {name}: {comment(made.label)}"
         for name, made in zip(names, program.inputs, strict=True)
-        if made.label
+        if made.label.strip()
     ]
     above = helpers([*lines, *outputs], table)
     if table is C:
@@ -66,7 +66,8 @@ def source(
         return "\n".join([*about, *above, f"export function f({', '.join(given)}) {{", *body, "}", ""])
     imports = _IMPORTS.get(language, [])
     if table is PYTHON:
-        words = sorted({*re.findall(r"[a-z]\w*", "\n".join([*lines, *outputs]))} & {*vars(math)})
+        code = [line.partition(table.comment)[0] for line in lines]
+        words = sorted({*re.findall(r"[a-z]\w*", "\n".join([*code, *outputs]))} & {*vars(math)})
         imports = [f"from math import {', '.join(words)}"] if words else []
     body = [f"    {line}" for line in [*unpack, *lines, f"return {', '.join(answers)}"]]
     return "\n".join([*imports, *above, "", "", *about, f"def f({', '.join(given)}):", *body, ""]).lstrip(

@@ -17,6 +17,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Any, NoReturn
 
+from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine import rules
 from tinygrad_edu.engine.errors import as_float
 from tinygrad_edu.engine.lecture import Closure
@@ -306,7 +307,7 @@ def record(inputs: Sequence[Value], outputs: Sequence[Value], merge: bool = True
     known: dict[Value, Statement] = {}
     for value in inputs:
         if value in known:
-            name = value.label or "a Value"
+            name = one_line(value.label) or "a Value"
             raise ValueError(f"{name[:40]} stands twice among the inputs: give every input once")
         known[value] = pool.input(value.label, value.group)
     for output in outputs:

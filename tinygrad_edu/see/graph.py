@@ -375,7 +375,7 @@ def fold(root: Value, detail: Detail | None = None, keep: Collection[Value] = ()
         raise ValueError(f"detail={detail!r} is not known: use {', '.join(DETAILS)}")
     order = topological_order(root)
     detail = detail or natural_detail(root)
-    if detail == "ops" or not any(value.label for value in order):
+    if detail == "ops" or not any(value.label.strip() for value in order):
         return Graph(root, order, _all_edges(order), "ops")
     return folded(order, "named" if detail == "network" else detail, keep)
 
@@ -385,7 +385,8 @@ def natural_detail(root: Value) -> Detail:
 
     With labels on leaves and root only, "named" would show no step in between.
     """
-    named = any(value.label and value.args and value is not root for value in topological_order(root))
+    values = topological_order(root)
+    named = any(value.label.strip() and value.args and value is not root for value in values)
     return "named" if named else "ops"
 
 
@@ -434,7 +435,7 @@ def _is_visible(value: Value, detail: Detail) -> bool:
         return isinstance(value.group, Place)
     if detail in ("neuron", "layer") and getattr(value.group, "role", None) in INSIDE_A_NEURON:
         return False
-    return bool(value.label) or not (value.args or value.is_constant)
+    return bool(value.label.strip()) or not (value.args or value.is_constant)
 
 
 def independence(graph: Graph, value: Value, lang: str | None = None) -> str:
@@ -443,5 +444,5 @@ def independence(graph: Graph, value: Value, lang: str | None = None) -> str:
     if value in known:
         return ""
     root, name = graph.names[graph.root], one_line(value.label) or say("this_value", lang)
-    twin = any(value.label == other.label for other in known if other.label)
+    twin = any(value.label == other.label for other in known if other.label.strip())
     return say("other_of_that_name" if twin else "no_path", lang, root=root, wrt=name)

@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
+from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine import limits
 from tinygrad_edu.engine.gradient import listed
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
@@ -205,7 +206,8 @@ class Animation:
     @cached_property
     def _names(self) -> dict[Node, str]:
         # Formulas also name labelled Values that are hidden at this detail.
-        labels = {value: value.label for value in topological_order(self.graph.root) if value.label}
+        labels = {value: one_line(value.label) for value in topological_order(self.graph.root)}
+        labels = {value: label for value, label in labels.items() if label}
         return {value: self._style.written(name) for value, name in (labels | self.graph.names).items()}
 
     @cached_property

@@ -449,12 +449,12 @@ def _expect_numbers(numbers: Mapping[str, Sequence[float]], labels: Mapping[str,
     if len({*lengths.values()}) > 1:
         few, many = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
         raise ValueError(
-            f"the history holds {lengths[few]} numbers of {few!r} and {lengths[many]} of {many!r}: "
+            f"the history holds {lengths[few]} numbers of {few!r:.60} and {lengths[many]} of {many!r:.60}: "
             "record one of each at every step"
         )
     for name, column in numbers.items():
         if labels[name] > 1:
-            raise ValueError(f"{labels[name]} leaves are called {name!r}: give them labels of their own")
+            raise ValueError(f"{labels[name]} leaves are called {name!r:.60}: give them labels of their own")
         for step, number in enumerate(column):
             if not is_number(number):
-                raise ValueError(f"{name!r} is {number!r} at step {step}, which is no finite number")
+                raise ValueError(f"{name!r:.60} is {number!r:.60} at step {step}, which is no finite number")

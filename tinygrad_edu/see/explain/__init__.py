@@ -102,7 +102,7 @@ class Explanation(Derivation):
         names = {
             node: name
             for node, name in self._graph.names.items()
-            if node.label or not node.args or node in used
+            if node.label.strip() or not node.args or node in used
         }
         stranger = {self.wrt: one_line(self.wrt.label) or say("this_value", self._lang)}
         return names | (stranger if self._independence else {})
@@ -187,7 +187,9 @@ class Explanation(Derivation):
     def _definitions(self, writer: Writer) -> list[Section]:
         """The definitions of v1, v2, …, the names of unlabelled Values."""
         defined = [
-            node for node in self._graph.nodes if node in writer.names and node.args and not node.label
+            node
+            for node in self._graph.nodes
+            if node in writer.names and node.args and not node.label.strip()
         ]
 
         def equations() -> Iterator[Equation]:
@@ -465,4 +467,4 @@ def explain(
 def _interesting(order: Collection[Value]) -> list[Value]:
     """Return the parameters of the networks in a graph, or else its labelled leaves."""
     parameters = [value for value in order if getattr(value.group, "role", None) in ("weight", "bias")]
-    return parameters or [value for value in order if value.label and not value.args]
+    return parameters or [value for value in order if value.label.strip() and not value.args]

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_edu._common.names import look_up
+from tinygrad_edu._common.text import one_line
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
 from tinygrad_edu.see.draw import render
 from tinygrad_edu.see.draw.geometry import Geometry
@@ -180,12 +181,12 @@ def explore(
 def _expect_in(order: list[Value], values: list[Value], inputs: list[Value]) -> None:
     for value in inputs:
         if value.args:
-            raise ValueError(f"{value.label or 'a Value'} is computed from others: inputs are leaves")
+            name = one_line(value.label) or "a Value"
+            raise ValueError(f"{name} is computed from others: inputs are leaves")
     for value in values + inputs:
         if value not in set(order):
-            raise ValueError(
-                f"{value.label or 'a Value'} is not in the graph of {order[-1].label or 'the root'}"
-            )
+            name, root = one_line(value.label), one_line(order[-1].label)
+            raise ValueError(f"{name or 'a Value'} is not in the graph of {root or 'the root'}")
 
 
 def _readable(graph: Graph, keep: set[Value]) -> Graph:
@@ -210,7 +211,7 @@ def _network(graph: Graph) -> Network | None:
         network = read_network(graph.root)
     except NoNetworkError:
         return None
-    is_whole = {value for value in network.names if value.label} <= {*graph.nodes}
+    is_whole = {value for value in network.names if value.label.strip()} <= {*graph.nodes}
     return network if is_whole and Geometry(network).is_readable else None
 
 

@@ -51,7 +51,11 @@ def as_javascript(data: Any) -> str:
     '{"label":"\\u003c/script>"}'
     """
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return re.sub("[<\u2028\u2029]", lambda c: f"\\u{ord(c[0]):04x}", text)
+    return re.sub(
+        "[<\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]",
+        lambda c: f"\\u{ord(c[0]):04x}",
+        text,
+    )
 
 
 def script(graph: dict[str, Any], program: str) -> str:
