@@ -260,7 +260,7 @@ def _as_number(blank: int, answer: Any) -> float:
         except ValueError:
             number = None
     if not is_number(number):
-        raise ValueError(f"the answer to ({blank}) is no finite number: {answer!r}")
+        raise ValueError(f"the answer to ({blank}) is no finite number: {answer!r:.60}")
     return float(number)
 
 

@@ -372,7 +372,7 @@ def fold(root: Value, detail: Detail | None = None, keep: Collection[Value] = ()
     """
     expect_values("graphs are made of", root, *keep)
     if detail is not None and detail not in DETAILS:
-        raise ValueError(f"detail={detail!r} is not known: use {', '.join(DETAILS)}")
+        raise ValueError(f"detail={detail!r:.60} is not known: use {', '.join(DETAILS)}")
     order = topological_order(root)
     detail = detail or natural_detail(root)
     if detail == "ops" or not any(value.label.strip() for value in order):

@@ -187,7 +187,7 @@ def draw(
     True
     """
     if rankdir not in ("LR", "TB"):
-        raise ValueError(f"rankdir={rankdir!r} is not known: use 'LR' or 'TB'")
+        raise ValueError(f"rankdir={rankdir!r:.60} is not known: use 'LR' or 'TB'")
     several = listed(wrt)
     expect_values("draw(root, wrt) takes", root, *several)
     expect_mode(mode)

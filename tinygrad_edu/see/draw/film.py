@@ -265,6 +265,8 @@ class _GraphPicture:
         for place, row, index, what in self.texts:
             if what == "slope":
                 text = rounded(graph.edges[index].slope)
+            elif what == "ratio":  # of a nudge, which a film has not
+                text = ""
             else:
                 node = graph.nodes[index]
                 text = rounded(getattr(node, what))
