@@ -1,6 +1,6 @@
-"""Run every notebook of a built site to its end in Chromium, and compare it with what is stored in it.
+"""Run the notebooks of a built site to their end in Chromium, and compare them with what is stored in them.
 
-python docs/browser/check.py FOLDER    (with the extra dev installed)
+python docs/browser/check.py FOLDER [NOTEBOOK...]    (with the extra dev installed)
 
 Prints the seconds from opening the page to the first explained gradient, and to the end. Fails if a cell
 shows something else than the stored notebook, or if anything is asked of another server.
@@ -101,18 +101,18 @@ def run(browser: Browser, path: Path, base: str) -> list[str]:
     return different + [f"{path.name} asks for {url}" for url in asked if not url.startswith(here)]
 
 
-def main(folder: Path) -> None:
-    """Check every notebook of the site."""
+def main(folder: Path, names: list[str]) -> None:
+    """Check these notebooks of the site, or all."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        notebooks = sorted((folder / "files").glob("*.ipynb"))
+        notebooks = [folder / "files" / name for name in names] or sorted((folder / "files").glob("*.ipynb"))
         base = f"http://127.0.0.1:{server.server_port}"
         wrong = [fault for path in notebooks for fault in run(browser, path, base)]
         browser.close()
-    sys.exit("\n".join(wrong))
+    sys.exit("\n".join(wrong) or None)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])
