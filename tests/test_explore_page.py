@@ -1,5 +1,6 @@
 """The live page in a real Chromium: what it shows, how it is operated, that it loads nothing."""
 
+import html
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -497,3 +498,20 @@ def test_the_widget_keeps_its_keys_from_the_notebook(open_page: Callable[..., An
     widget.numbers = page.evaluate("window.traits.numbers")  # what the notebook would do
     assert example["w5"].data == 0.9
     assert example["E_total"].data == pytest.approx(gradients(w5=0.9)[0], abs=1e-15)
+
+
+def test_a_frame_that_is_shown_later_has_its_notes_where_a_page_has_them(open_page: Any) -> None:
+    """A notebook makes the frames of its outputs before it shows them; nothing can be measured until then."""
+    page = open_page(example_html())
+    places = "notes => notes.map(note => [note.getAttribute('x'), note.getAttribute('y')])"
+    page.wait_for_selector(".explore.live")
+    expected = page.locator("svg .note").evaluate_all(places)
+
+    source = html.escape(example_html())
+    frame = f'<iframe style="display: none; width: 1280px; height: 800px" srcdoc="{source}"></iframe>'
+    outer = open_page(f"<!doctype html><title>notebook</title>{frame}")
+    inner = outer.frame_locator("iframe")
+    assert inner.locator(".explore.live").count() == 0
+    outer.locator("iframe").evaluate("frame => { frame.style.display = 'block'; }")
+    inner.locator(".explore.live").wait_for()
+    assert inner.locator("svg .note").evaluate_all(places) == expected

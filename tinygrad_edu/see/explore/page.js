@@ -462,6 +462,19 @@ class Figure {
   }
 }
 
+/** Resolve once an element has a size: in a frame that a notebook has not shown yet nothing can be measured. */
+export async function hasSize(element) {
+  if (element.clientWidth) return;
+  await new Promise((resolve) => {
+    const observer = new ResizeObserver(() => {
+      if (!element.clientWidth) return;
+      observer.disconnect();
+      resolve();
+    });
+    observer.observe(element);
+  });
+}
+
 /** A small text over or under an element, or over or under its half of the box around it. */
 function noteAt(element, dy, around = element) {
   const [{ x, width }, box] = [element.getBBox(), around.getBBox()];

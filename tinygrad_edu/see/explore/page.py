@@ -33,7 +33,9 @@ const graph = {graph};
 
 START = """\
 const isFrame = location.href === "about:srcdoc"; // which has no address of its own
-explore(document.querySelector(".explore"), graph, values, words, { address: !isFrame });
+const home = document.querySelector(".explore");
+await hasSize(home);
+explore(home, graph, values, words, { address: !isFrame });
 """
 
 

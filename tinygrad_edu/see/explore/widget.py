@@ -14,18 +14,20 @@ export default {
     const home = el.querySelector(".explore");
     // Else "d d" deletes the cell: the notebook's shortcuts are for whatever has the focus in it.
     el.addEventListener("keydown", (event) => event.stopPropagation());
-    const control = explore(home, graph, values, words, { widget: true });
-    let sending = false;
-    control.watch((state) => {
-      sending = true;
-      model.set({ numbers: state.x, step: state.step, selected: state.select });
-      model.save_changes();
-      sending = false;
+    hasSize(home).then(() => {
+      const control = explore(home, graph, values, words, { widget: true });
+      let sending = false;
+      control.watch((state) => {
+        sending = true;
+        model.set({ numbers: state.x, step: state.step, selected: state.select });
+        model.save_changes();
+        sending = false;
+      });
+      const received = { numbers: "x", step: "step", selected: "select" };
+      for (const [trait, key] of Object.entries(received)) {
+        model.on(`change:${trait}`, () => sending || control.change({ [key]: model.get(trait) }));
+      }
     });
-    const received = { numbers: "x", step: "step", selected: "select" };
-    for (const [trait, key] of Object.entries(received)) {
-      model.on(`change:${trait}`, () => sending || control.change({ [key]: model.get(trait) }));
-    }
   },
 };
 """
