@@ -98,8 +98,8 @@ def test_it_plays_pauses_and_stops_at_the_end(opened):
     page = opened(animation)
     button = page.locator('[data-control="play"]')
     button.click()
-    page.wait_for_function("document.querySelector('output').textContent.startsWith('Done')")
-    page.wait_for_function("document.querySelector('[data-control=play]').textContent === 'Play'")
+    page.locator("output", has_text=re.compile("^Done")).wait_for()
+    page.locator('[data-control="play"]', has_text=re.compile("^Play$")).wait_for()
     page = opened(animate(x * 2.0, seconds=60))
     button.click()
     assert button.inner_text() == "Pause"
