@@ -24,7 +24,7 @@ from typing import Any
 from tinygrad_edu._common.checks import as_list, is_number, whole
 from tinygrad_edu._common.files import read_bytes
 from tinygrad_edu._common.names import look_up
-from tinygrad_edu._common.text import in_markdown, markdown_table, one_line
+from tinygrad_edu._common.text import in_markdown, markdown_table, one_line, plural
 from tinygrad_edu.engine.errors import as_float
 
 Row = list[float]
@@ -541,11 +541,10 @@ def _expect_table(path: str | os.PathLike[str], header: list[str], rows: Lines) 
         seen.add(name)
     for line, cells in rows:
         if len(cells) != len(header):
-            raise ValueError(f"{path}, line {line}: {_count(cells, 'cell')}, but {_count(header, 'column')}")
-
-
-def _count(things: Sequence[Any], name: str) -> str:
-    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
+            given = f"{len(cells)} {plural('cell', len(cells))}"
+            raise ValueError(
+                f"{path}, line {line}: {given}, but {len(header)} {plural('column', len(header))}"
+            )
 
 
 def _numbers(

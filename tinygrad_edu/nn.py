@@ -20,6 +20,7 @@ from typing import Any, Literal, SupportsFloat
 from tinygrad_edu._common.checks import as_list, whole
 from tinygrad_edu._common.files import read_json
 from tinygrad_edu._common.names import look_up
+from tinygrad_edu._common.text import plural
 from tinygrad_edu._module import Module
 from tinygrad_edu._torch import LayerNumbers, layer_numbers, sequential
 from tinygrad_edu.engine.errors import DomainError
@@ -426,7 +427,7 @@ def load_mlp(path: str | os.PathLike[str]) -> MLP:
 
 
 def _count(things: Sized, name: str) -> str:
-    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
+    return f"{len(things)} {plural(name, len(things))}"
 
 
 def _checked_sizes(nin: int, nouts: Sequence[int]) -> list[int]:
@@ -463,7 +464,7 @@ def _activation_per_layer(activation: str | Sequence[str], layers: int) -> Seque
 
 
 def _expect_inputs(module: Module, wanted: int, inputs: Inputs) -> None:
-    some = f"{wanted} input{'s' * (wanted != 1)}"
+    some = f"{wanted} {plural('input', wanted)}"
     if not isinstance(inputs, Sized):
         raise TypeError(f"{module} takes a list of {some}, not a {type(inputs).__name__}") from None
     if wanted != len(inputs):

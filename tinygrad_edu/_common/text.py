@@ -1,4 +1,4 @@
-"""Text from a user, shown in one line and in Markdown."""
+"""Text from a user, shown in one line and in Markdown; and nouns behind numbers."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -16,6 +16,15 @@ def one_line(label: str, most: int = 40) -> str:
     line = " ".join(label.split())
     text = "".join([c if c.isprintable() or c in JOINERS else "\N{REPLACEMENT CHARACTER}" for c in line])
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def plural(noun: str, number: int) -> str:
+    """Return a regular noun as it stands behind a number.
+
+    >>> plural("step", 1), plural("step", 0)
+    ('step', 'steps')
+    """
+    return noun if number == 1 else f"{noun}s"
 
 
 def in_markdown(text: str) -> str:

@@ -4,7 +4,7 @@ import argparse
 import math
 from typing import Any
 
-from tinygrad_edu._common.text import one_line
+from tinygrad_edu._common.text import one_line, plural
 from tinygrad_edu.commands.train import short
 from tinygrad_edu.datasets import Row, read_inputs
 from tinygrad_edu.prediction import Predictor, load_predictor
@@ -44,7 +44,7 @@ def _rows(predictor: Predictor, options: argparse.Namespace) -> list[Row]:
     names = predictor.columns or [f"input {place}" for place in range(1, count + 1)]
     if bool(options.inputs) == (options.csv is not None) or len(options.inputs) not in (0, count):
         some = ", ".join(one_line(name, 20) for name in names[:10]) + ", …" * (count > 10)
-        raise ValueError(f"give {count} number{'s' * (count != 1)} ({some}), or --csv FILE")
+        raise ValueError(f"give {count} {plural('number', count)} ({some}), or --csv FILE")
     if options.csv is not None:
         if not predictor.columns:
             raise ValueError(f"{options.model} has no names of columns: give the numbers themselves")

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 from weakref import WeakValueDictionary
 
+from tinygrad_edu._common.text import plural
 from tinygrad_edu.engine import limits
 from tinygrad_edu.engine.errors import as_float
 
@@ -160,7 +161,7 @@ class Op(Operation):
     def described(self) -> str:
         """Return how many arguments the operation takes, and which parameters, for an error message."""
         kind = "list" if self.over_lists else "argument"
-        return " and ".join([f"{self.arity} {kind}{'s' * (self.arity != 1)}", *self.takes])
+        return " and ".join([f"{self.arity} {plural(kind, self.arity)}", *self.takes])
 
     def _mistake(self, args: tuple[Any, ...], named: dict[str, Any]) -> TypeError:
         given = " and ".join([str(len(args)), *named])

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tinygrad_edu._common.text import in_markdown, one_line
+from tinygrad_edu._common.text import in_markdown, one_line, plural
 from tinygrad_edu.engine import rules
 from tinygrad_edu.engine.errors import expect_values
 from tinygrad_edu.engine.gradient import differentiable, listed
@@ -46,7 +46,7 @@ class Diagnosis:
         return {"text/markdown": in_markdown(str(self)).replace("\n", "\n\n"), "text/plain": str(self)}
 
     def __repr__(self) -> str:
-        return f"<Diagnosis: {len(self.findings)} finding{'s' * (len(self.findings) != 1)}>"
+        return f"<Diagnosis: {len(self.findings)} {plural('finding', len(self.findings))}>"
 
 
 def diagnose(root: Value, parameters: Any = (), *, lang: str | None = None) -> Diagnosis:

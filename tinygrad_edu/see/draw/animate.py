@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from tinygrad_edu._common.text import one_line
+from tinygrad_edu._common.text import one_line, plural
 from tinygrad_edu.engine import limits
 from tinygrad_edu.engine.gradient import listed
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
@@ -154,8 +154,8 @@ class Animation:
     @property
     def alt(self) -> str:
         """What the animation shows, in words."""
-        steps = f"{len(self.steps)} step{'s' * (len(self.steps) != 1)}"
-        return f"{described(self.graph, self._shown)} It is computed in {steps}."
+        steps = len(self.steps)
+        return f"{described(self.graph, self._shown)} It is computed in {steps} {plural('step', steps)}."
 
     def __repr__(self) -> str:
         return f"<Animation, {len(self.steps)} steps>"
@@ -196,12 +196,8 @@ class Animation:
     def _scope(self) -> str:
         import hashlib
 
-        return (
-            "a"
-            + hashlib.sha256(f"{self.seconds} {self._style.size or ''}{self._source}".encode()).hexdigest()[
-                :8
-            ]
-        )
+        content = f"{self.seconds} {self._style.size or ''}{self._source}"
+        return "a" + hashlib.sha256(content.encode()).hexdigest()[:8]
 
     @cached_property
     def _names(self) -> dict[Node, str]:

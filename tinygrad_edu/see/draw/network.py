@@ -6,6 +6,7 @@ Graphviz draws it, with everything pinned where ``geometry`` says. Colour belong
 from collections.abc import Sequence
 from typing import Any
 
+from tinygrad_edu._common.text import plural
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.see.draw import theme
 from tinygrad_edu.see.draw.dot import escaped, rounded
@@ -128,8 +129,8 @@ class Figure:
         network, names = self.network, self.network.names
         inputs, *layers = (len(column) for column in network.columns[: network.depth + 1])
         sizes = [
-            f"{inputs} input{'s' * (inputs != 1)}",
-            *(f"{size} neuron{'s' * (size != 1)}" for size in layers),
+            f"{inputs} {plural('input', inputs)}",
+            *(f"{size} {plural('neuron', size)}" for size in layers),
         ]
         root = f"{names[network.root]} = {rounded(network.root.data)}"
         results = [

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from math import isclose, isfinite
 
-from tinygrad_edu._common.text import one_line
+from tinygrad_edu._common.text import one_line, plural
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.program.forms import ATOM, SIGN, Term, write
 from tinygrad_edu.see.draw import theme
@@ -210,7 +210,7 @@ def described(graph: Graph, wrt: Sequence[Value] = ()) -> str:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
+    return f"{number:,} {plural(what, number)}"
 
 
 def _text(graph: Graph, edge: Edge, names: dict[Value, str], on_path: bool, style: Style) -> str:
