@@ -1,7 +1,9 @@
 import json
+import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,3 +55,36 @@ def golden(request: pytest.FixtureRequest):
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The Chromium of the system. For a module, because nothing else may have an event loop meanwhile."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("there is no Chromium on this machine")
+    quiet = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    with playwright.sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=path, args=[*quiet, "--disable-component-update"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Open what saves itself as a page; what the console says, or the page asks for, fails the test."""
+    noises: list[str] = []
+    page = browser.new_page(viewport={"width": 830, "height": 800})
+    page.on("console", lambda message: noises.append(message.text))
+    page.on("pageerror", lambda error: noises.append(str(error)))
+    page.on("request", lambda request: request.url.startswith("file:") or noises.append(request.url))
+
+    def open_(shown: Any, width: int = 830) -> Any:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(shown.save(tmp_path / "page.html").as_uri())
+        return page
+
+    yield open_
+    page.close()
+    assert noises == []

@@ -1,7 +1,6 @@
 """The live page in a real Chromium: what it shows, how it is operated, that it loads nothing."""
 
 import html
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,8 @@ from tinygrad_edu.see.words import EN, LESSONS_EN
 from tinygrad_edu.three_layer import network_example
 
 pytestmark = pytest.mark.slow
-CHROMIUM = shutil.which("chromium")
 SITE = Path(__file__).parent.parent / "docs/pages"
 AXE = Path(__file__).parent.parent / "node_modules/axe-core/axe.min.js"
-if CHROMIUM is None:
-    pytest.skip("Chromium is not installed", allow_module_level=True)
-sync_api = pytest.importorskip("playwright.sync_api")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM)
 
 
 @pytest.fixture

@@ -1,17 +1,12 @@
 """The figure of a network as a browser lays it out, measured in Chromium."""
 
 import re
-import shutil
 from itertools import pairwise
 
 import pytest
 
 from tinygrad_edu import Style, draw, worked_example
 from tinygrad_edu.nn import MLP
-
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
 MEASURE = """() => {
   const svg = document.querySelector("svg"), scope = svg.id + "-";
@@ -34,15 +29,6 @@ MEASURE = """() => {
     return { id: edge.id.replace(scope, ""), flow, points, head: head && rect(head) } });
   return { svg: rect(svg), texts, boxes, lines };
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as play:
-        arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
 
 
 def measured(browser, drawing, column: int | None = None):

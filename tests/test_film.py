@@ -1,12 +1,11 @@
 """The film of training: its numbers against training done again by hand, and its page in a real browser."""
 
 import math
-import shutil
 from itertools import pairwise
 
 import pytest
 
-from tinygrad_edu import Film, Value, film, worked_example
+from tinygrad_edu import Value, film, worked_example
 from tinygrad_edu.callbacks import record_parameters
 from tinygrad_edu.commands import main
 from tinygrad_edu.datasets import xor
@@ -15,8 +14,6 @@ from tinygrad_edu.nn import MLP
 from tinygrad_edu.see.draw.film import some_of
 from tinygrad_edu.three_layer import descend
 from tinygrad_edu.train import evaluate, fit
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def error_of(w):
@@ -195,33 +192,10 @@ def test_the_command(tmp_path, capsys):
 # --- The page ---
 
 
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium on this machine")
-    with playwright.sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def opened(browser, tmp_path):
-    """Open the page of a film; whatever the console says, or the page asks for, fails the test."""
-    noises = []
-    page = browser.new_page(viewport={"width": 360, "height": 800})
-    page.on("console", lambda message: noises.append(message.text))
-    page.on("pageerror", lambda error: noises.append(str(error)))
-    page.on("request", lambda request: request.url.startswith("file:") or noises.append(request.url))
-
-    def open_(training: Film):
-        page.goto(training.save(tmp_path / "film.html").as_uri())
-        return page
-
-    yield open_
-    page.close()
-    assert noises == []
+def opened(opened):
+    """Open the page of a film as wide as a phone."""
+    return lambda training: opened(training, width=360)
 
 
 SEEN = """() => {

@@ -1,42 +1,10 @@
 """The page of an animation in a real browser: steps, keys, the scrubber, and that it asks for nothing."""
 
 import re
-import shutil
 
 import pytest
 
 from tinygrad_edu import Value, animate, worked_example
-
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
-QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--disable-component-update"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def opened(browser, tmp_path):
-    """Open the page of an animation; whatever the console says, or the page asks for, fails the test."""
-    noises = []
-    page = browser.new_page(viewport={"width": 830, "height": 800})
-    page.on("console", lambda message: noises.append(message.text))
-    page.on("pageerror", lambda error: noises.append(str(error)))
-    page.on("request", lambda request: request.url.startswith("file:") or noises.append(request.url))
-
-    def open_(animation):
-        page.goto(animation.save(tmp_path / "page.html").as_uri())
-        return page
-
-    yield open_
-    page.close()
-    assert noises == []
 
 
 def shown(page):
