@@ -127,6 +127,7 @@ def main() -> None:
     parser.add_argument("module", type=Path)
     parser.add_argument("tests", nargs="+")
     parser.add_argument("--lines", default="1-100000", help="try only mutants of these lines, as 10-20")
+    parser.add_argument("--skip", type=int, default=0, help="how many mutants an earlier run has tried")
     parser.add_argument("--count", action="store_true", help="only count the mutants")
     arguments = parser.parse_args()
     os.environ |= {"TINYGRAD_EDU_PURE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -144,7 +145,7 @@ def main() -> None:
         tried += 1
         if not tried % 50:
             print(f"{tried} tried", file=sys.stderr, flush=True)
-        if arguments.count:
+        if arguments.count or tried <= arguments.skip:
             continue
         name = name_at(source, line)
         if name and not passes(path, mutant, [*arguments.tests, "-k", name]):

@@ -421,7 +421,7 @@ def test_what_diverges_is_named_with_its_example() -> None:
     with pytest.raises(DivergedError, match=r"epoch 1: example 2, counted from 0: log\(x\) with x = -1\.0"):
         fit(Log(), data, "mean_squared_error", "sgd", progress=False, compiled=True)
     model = MLP(1, [1], seed=1)
-    with pytest.raises(DivergedError, match=r"epoch \d+: .*too large to be squared") as caught:
+    with pytest.raises(DivergedError, match=r"epoch \d+: .*too large for a float") as caught:
         fit(
             model,
             [([1e3], 1e3)],
@@ -509,7 +509,7 @@ def test_a_gradient_that_is_too_large_is_found_on_arrays_too():
             return self.w * x[0] * self.scale
 
     model = Scaled()
-    with pytest.raises(DivergedError, match=r"epoch 3: the gradient of a parameter is .*e\+200") as caught:
+    with pytest.raises(DivergedError, match=r"epoch 3: a step of Adam .* with the gradient 1e\+200") as caught:
         fit(model, [([1.0], 0.0)] * 3, lambda y, _: y, Adam([model.w], 0.1), epochs=9, compiled=True,
             callbacks=[explode], progress=False)  # fmt: skip
     assert caught.value.history.epochs == 2

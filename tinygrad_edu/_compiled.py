@@ -310,7 +310,8 @@ class Compiled:
 
     def is_finite(self) -> bool:
         """Return whether all parameters are finite; if not, they are written back."""
-        finite = bool(self._np.isfinite(self._data).all())
+        self._read()  # an optimiser with a step of its own has written to the Values
+        finite = _all_finite(self._data)
         if not finite:
             self.write_back()
         return finite
@@ -323,13 +324,10 @@ class Compiled:
             some = len(self._trained) < len(self._order)
             if some:
                 flat.data, flat.grad = self._data[self._trained], self._grad[self._trained]
-            gradient: Any = self._optimizer._gradient(flat)
-            with self._np.errstate(over="ignore"):
-                usable = math.isfinite(float(gradient @ gradient))
-            if usable:
-                self._optimizer._update()
-                if some:
-                    self._data[self._trained] = flat.data
+            with self._np.errstate(over="ignore", invalid="ignore"):
+                bad = self._optimizer._step(_all_finite)
+            if bad is None:
+                self._data[self._trained if some else ...] = flat.data
                 return
         self.write_back()
         self._optimizer.step()  # which says what is wrong with which gradient
@@ -372,6 +370,10 @@ def _several(outputs: Any) -> list[Value]:
     return values
 
 
+def _all_finite(numbers: Any) -> bool:
+    return bool(numpy().isfinite(numbers).all())
+
+
 def _takes_arrays(optimizer: Optimizer) -> bool:
     """Return whether an optimiser's formulas do for an array what they do for its numbers one by one."""
     if type(optimizer).step is not Optimizer.step:
@@ -388,7 +390,7 @@ def _takes_arrays(optimizer: Optimizer) -> bool:
         for gradient in gradients:
             for parameter, grad in zip(parameters, split(gradient), strict=True):
                 parameter.grad = grad
-            trial._update()
+            trial._step(_all_finite)
         kept = {name: value for name, value in vars(trial).items() if name not in ("parameters", "_memory")}
         return np.hstack([parameter.data for parameter in parameters]), kept
 

@@ -106,33 +106,42 @@ class Optimizer:
         """Change every parameter according to its gradient.
 
         Raises:
-            DomainError: if a gradient is infinite or NaN, or its square would be, which Adam and RMSProp
-                average and would never forget; no parameter has changed.
+            DomainError: if a number would become infinite or NaN: a parameter, or what the next steps need,
+                such as the running mean of squares of Adam and RMSProp, which would never forget it.
+                Nothing has changed.
         """
-        for parameter in self.parameters:
-            gradient = self._gradient(parameter)
-            if not math.isfinite(gradient * gradient):
-                name = one_line(parameter.label) or "a parameter"
-                problem = "too large to be squared" if math.isfinite(gradient) else "not finite"
-                raise DomainError(
-                    f"the gradient of {name} is {gradient:g}, which is {problem}: no parameter has changed",
-                    [parameter],
-                )
-        self._update()
+        place = self._step(math.isfinite)
+        if place is not None:
+            parameter = self.parameters[place]
+            name, gradient = one_line(parameter.label) or "a parameter", self._gradient(parameter)
+            raise DomainError(
+                f"a step of {type(self).__name__} of size {self.step_size:g} is not finite for {name} = "
+                f"{parameter.data:g} with the gradient {gradient:g}: no parameter has changed",
+                [parameter],
+            )
+
+    def _step(self, is_finite: Callable[[float], bool]) -> int | None:
+        """Take a step, unless a number would not be finite; return the place of its parameter then."""
+        size = self.step_size
+        before = self.steps, {name: [*numbers] for name, numbers in self._memory.items()}
+        self.steps += 1
+        moved = []
+        for place, parameter in enumerate(self.parameters):
+            data = parameter.data
+            if self.decoupled:
+                data = data - size * (self.weight_decay * data)
+            moved.append(data - size * self._direction(place, self._gradient(parameter)))
+        for place, numbers in enumerate(zip(moved, *self._memory.values(), strict=True)):
+            if not all(map(is_finite, numbers)):
+                self.steps, self._memory = before
+                return place
+        for parameter, number in zip(self.parameters, moved, strict=True):
+            parameter.data = number
+        return None
 
     def _gradient(self, parameter: Value) -> float:
         """Return the gradient of a parameter, and of the penalty on its size."""
         return parameter.grad if self.decoupled else parameter.grad + self.weight_decay * parameter.data
-
-    def _update(self) -> None:
-        """Take the step, once the gradients are known to be usable."""
-        size = self.step_size
-        self.steps += 1
-        for place, parameter in enumerate(self.parameters):
-            gradient = self._gradient(parameter)
-            if self.decoupled:
-                parameter.data -= size * (self.weight_decay * parameter.data)
-            parameter.data -= size * self._direction(place, gradient)
 
     def _direction(self, place: int, gradient: float) -> float:
         """Return what the step size multiplies, for the parameter at ``place``.
