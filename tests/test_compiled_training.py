@@ -509,7 +509,9 @@ def test_a_gradient_that_is_too_large_is_found_on_arrays_too():
             return self.w * x[0] * self.scale
 
     model = Scaled()
-    with pytest.raises(DivergedError, match=r"epoch 3: a step of Adam .* with the gradient 1e\+200") as caught:
+    with pytest.raises(
+        DivergedError, match=r"epoch 3: a step of Adam .* with the gradient 1e\+200"
+    ) as caught:
         fit(model, [([1.0], 0.0)] * 3, lambda y, _: y, Adam([model.w], 0.1), epochs=9, compiled=True,
             callbacks=[explode], progress=False)  # fmt: skip
     assert caught.value.history.epochs == 2

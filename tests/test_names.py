@@ -33,6 +33,21 @@ def test_the_door_says_what_to_write(name, message):
     assert not hasattr(tinygrad_edu, name)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no_grad", "there is no function 'no_grad': nothing has to be switched off: p.data -= "),
+        ("gradiant", "there is no function 'gradiant': did you mean gradient, "),
+        ("MLP", "write from tinygrad_edu.nn import MLP"),
+    ],
+)
+def test_an_import_says_what_to_write_too(name, message):
+    with pytest.raises(ImportError, match=message) as caught:
+        exec(f"from tinygrad_edu import {name}", {})
+    assert caught.value.name == name
+    exec("from tinygrad_edu import train", {})  # a submodule is found as ever
+
+
 def test_what_a_hint_says_to_write_exists():
     for (kind, name), hint in HINTS.items():
         assert kind != "function" or not hasattr(tinygrad_edu, name)

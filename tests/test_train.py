@@ -680,7 +680,7 @@ def test_an_interrupt_between_callbacks_leaves_an_even_history(tmp_path):
 
 def test_a_step_to_infinity_ends_training_before_it():
     model = MLP(2, [3, 1], "relu", seed=1)
-    with pytest.raises(DivergedError, match=r"epoch 1: a step of SGD of size 1e\+305 is not finite for [wb]\d"):
+    with pytest.raises(DivergedError, match=r"epoch 1: a step of SGD of size 1e\+305 is not finite for w\d"):
         quick(model, [([1e3, 1e3], 1e3)], "mean_squared_error", SGD(model.parameters(), 1e305), epochs=1)
     assert all(math.isfinite(parameter.data) for parameter in model.parameters())
 

@@ -15,6 +15,7 @@ Every operation of the table is a function here, and so is one that you declare 
 """
 
 import builtins
+import sys
 
 from tinygrad_edu._common import __version__ as __version__
 from tinygrad_edu._common.names import UnknownNameError
@@ -110,7 +111,13 @@ def __getattr__(name: str) -> Op:
         return TABLE[name]
     if name.startswith("_"):  # what Python and its tools ask every module for
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    raise AttributeError(str(UnknownNameError("function", name, dict.fromkeys([*__all__, *TABLE]))))
+    from importlib.util import find_spec  # only needed once something went wrong
+
+    message = str(UnknownNameError("function", name, dict.fromkeys([*__all__, *TABLE])))
+    # What `from tinygrad_edu import name` asks first; an AttributeError would lose its message there.
+    if sys._getframe(1).f_code.co_name == "_handle_fromlist" and not find_spec(f"{__name__}.{name}"):
+        raise ImportError(message, name=name)
+    raise AttributeError(message)
 
 
 def __dir__() -> list[str]:

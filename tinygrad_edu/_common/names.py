@@ -82,6 +82,15 @@ HINTS = {
     ("option of backward", "gradient"): _FACTOR,
     ("option of backward", "grad"): _FACTOR,
     ("option of backward", "inputs"): "write gradient(root, inputs), which leaves every grad as it is",
+    **{(f"option of {optimiser}", name): hint for optimiser in ("SGD", "RMSProp", "Adam", "AdamW")
+        for name, hint in {
+            "amsgrad": "AMSGrad is not here: leave it out, or declare an Optimizer of your own",
+            "centered": "the mean square is not centred here: leave it out",
+            "dampening": "there is no dampening here: leave it out",
+            "maximize": "write (-root).backward(), and the step goes up",
+            "foreach": "leave it out: it changes no number",
+            "fused": "leave it out: it changes no number",
+        }.items()},
 }  # fmt: skip
 """What to write instead of a name that other libraries have and this one has not, by kind and name."""
 
