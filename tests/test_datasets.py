@@ -124,12 +124,12 @@ def test_arrays_are_taken_too():
         ([[1]], [1, 2], ValueError, "1 rows of inputs, but 2 targets"),
         ([0, 1], [0, 1], TypeError, "inputs of example 0: a list of numbers is needed, not 0; counted"),
         (["ab", "c"], [0, 1], TypeError, "inputs of example 0: a list of numbers is needed, not 'ab'"),
-        ([[0, 1], [2, "x"]], [0, 1], TypeError, "inputs of example 1, number 1: .* not str: .* from 0$"),
+        ([[0, 1], [2, "x"]], [0, 1], TypeError, "inputs of example 1, number 1: 'x' is text: .* from 0$"),
         ([[0, 1], [2, 10**400]], [0, 1], TypeError, "inputs of example 1, number 1: "),
-        ([[0], [2]], [0, "x"], TypeError, "target of example 1, number 0: "),
+        ([[0], [2]], [0, "x"], TypeError, "target of example 1: "),
         ([[1, 2], [1, 2], [1]], [0, 0, 0], ValueError, "example 2 has another number of inputs"),
         ([[1], [2]], [[1, 2], [1]], ValueError, "example 1 has another number of target numbers"),
-        ([[1], ["x"]], [0, 0], TypeError, "one real number, not str"),
+        ([[1], ["x"]], [0, 0], TypeError, "'x' is text: leave the column out"),
         ([[1]], [None], TypeError, "one real number, not NoneType"),
     ],
 )
@@ -197,8 +197,10 @@ def test_a_quoted_cell_may_hold_the_separator(tmp_path):
         ("a,y,\n1,2,\n", "y", "column 3 has no name: is there a separator too many"),
         ("a,a,y\n1,2,3\n", "y", "two columns are named"),
         ("y\n1\n2\n", "y", "besides the target 'y' there is no column"),
-        ('a,y\n"1,2\n', "y", "has no data|1 cell"),
-        (f"a,y\n{'x' * 200_000},2\n", "y", "not a CSV file"),
+        ('a,y\n"1,2\n', "y", "line 2: unexpected end of data: look for a quotation mark too many"),
+        ('a,y\n1,u\n2,"v\n3,u\n4,v\n', "y", "line 3: unexpected end of data: look for a quotation mark"),
+        ('sep=;\na;y\n1;u\n2;"v"w\n', "y", "line 4: .*: look for a quotation mark too many"),
+        (f"a,y\n{'x' * 200_000},2\n", "y", "line 2: field larger than field limit"),
     ],
 )
 def test_a_bad_file_gets_one_clear_line(tmp_path, text, target, message):
@@ -206,6 +208,80 @@ def test_a_bad_file_gets_one_clear_line(tmp_path, text, target, message):
         read_csv(write(tmp_path, text), target)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["2,5", "3,5"],  # a decimal comma
+        ["2,500", "3"],
+        ["1.234.567", "2.345.678"],
+        ["1 234", "5"],
+        ["1\u2019234", "2\u2019345"],
+        ["1\u2009234", "2\u2009345"],
+        ["1_234", "2_345"],
+        ["20%", "30 %"],
+        ["\u20ac20", "30 \u20ac"],
+        ["\u22125", "\u22126"],  # the minus sign of typesetters
+    ],
+)
+def test_numbers_in_another_spelling_are_never_taken_for_classes(tmp_path, cells):
+    for text in (f'a;y\n1;"{cells[0]}"\n2;"{cells[1]}"\n', f'y;a\n1;"{cells[0]}"\n2;"{cells[1]}"\n'):
+        with pytest.raises(ValueError, match=r"line 2, column .*: write only digits, a decimal point, and -"):
+            read_csv(write(tmp_path, text), "y")
+
+
+@pytest.mark.parametrize("cell", ["#N/A", "#DIV/0!", "<NA>", "--", ".."])
+def test_what_stands_for_a_missing_cell_is_no_class(tmp_path, cell):
+    with pytest.raises(ValueError, match=r"line 3, column 'y': the cell is .*: give a class"):
+        read_csv(write(tmp_path, f"a,y\n1,u\n2,{cell}\n3,v\n"), "y")
+
+
+def test_lines_without_content_are_left_out(tmp_path):
+    data = read_csv(write(tmp_path, ",\na,y\n1,2\n , \n3,4\n,\n\n"), "y")  # as spreadsheets write them
+    assert (data.columns, data.inputs, data.targets) == (["a"], [[1.0], [3.0]], [2.0, 4.0])
+
+
+def test_an_index_column_is_refused_by_the_name_that_pandas_gives_it_too(tmp_path):
+    with pytest.raises(ValueError, match="column 1 has no name: are these numbers of rows"):
+        read_csv(write(tmp_path, "Unnamed: 0,a,y\n0,1,2\n1,2,3\n"), "y")
+
+
+def test_the_number_of_cells_is_limited(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "MOST_CSV_CELLS", 2_000_000)
+    for text in ("a,y\n1,2" + "\n" * 2_000_000, "a,y\n" + "1," * 2_000_000):
+        with pytest.raises(ValueError, match=r"data\.csv, more than 2 million cells are not read"):
+            read_csv(write(tmp_path, text), "y")
+
+
+def test_names_that_do_not_fit_the_numbers_are_refused():
+    with pytest.raises(ValueError, match="columns has 1 of the names of 2 inputs"):
+        Dataset([[1, 2], [3, 4]], [0, 1], columns=["a"])
+    for target in (-1, 3, 0.5, [1, 0]):
+        with pytest.raises(ValueError, match=r"target of example 0: .* is none of the 3 classes"):
+            Dataset([[1]], [target], classes=["a", "b", "c"])
+    assert Dataset([[1]], [[0, 0, 1]], classes=["a", "b", "c"]).has_classes
+
+
+def test_signed_classes_keep_their_names():
+    data = Dataset([[1], [2]], [0, 1], classes=["cat", "dog"]).signed()
+    rows = data._repr_mimebundle_()["text/markdown"].splitlines()[4:]
+    assert [row.split("|")[-2].strip() for row in rows] == ["cat", "dog"]
+
+
+def test_text_among_the_numbers_says_what_to_do():
+    with pytest.raises(TypeError, match="target of example 0: 'cat' is text: number the classes from 0"):
+        Dataset([[1]], ["cat"])
+    with pytest.raises(TypeError, match="inputs of example 0, number 1: 'red' is text: leave the column out"):
+        Dataset([[1, "red"]], [0])
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_scaling_names_a_number_that_is_not_finite(number):
+    with pytest.raises(ValueError, match=f"column 'input 1' holds {number}: give a number"):
+        Dataset([[number], [1]], [0, 1]).standardized()
+    with pytest.raises(ValueError, match=f"the target holds {number}"):
+        Dataset([[0], [1]], [number, 1.5]).standardized()
 
 
 def test_an_unknown_column_gets_the_nearest(tmp_path):
@@ -234,14 +310,14 @@ def test_a_data_set_shows_itself_in_a_line():
     ("text", "message"),
     [
         ("1;2\n3;4\n", "the first line holds numbers only: it must name the columns"),
-        ("a;b\n1,5;2\n", "line 2, column 'a': '1,5' is not a number: write a decimal point"),
+        ("a;b\n1,5;2\n", "line 2, column 'a': '1,5' is not a number: write only digits"),
         ("a,b,a\n1,2,3\n", "two columns are named 'a'"),
         ("a,b\n1_000,2\n", "'1_000' is not a number"),
-        ("a;b\n1,5;2\n2,5;3\n", "line 2, column 'a': '1,5' is not a number: write a decimal point"),
-        ('a,b\n"1,234",2\n', "'1,234' is not a number: write a decimal point, and nothing between thousands"),
-        ("a;b\n1.234.567,8;2\n", "write a decimal point, and nothing between thousands"),
-        ("a;b\n1 234;2\n", "write a decimal point, and nothing between thousands"),
-        ("a;b\n1'234;2\n", "write a decimal point, and nothing between thousands"),
+        ("a;b\n1,5;2\n2,5;3\n", "line 2, column 'a': '1,5' is not a number: write only digits"),
+        ('a,b\n"1,234",2\n', "'1,234' is not a number: write only digits, a decimal point"),
+        ("a;b\n1.234.567,8;2\n", "write only digits, a decimal point"),
+        ("a;b\n1 234;2\n", "write only digits, a decimal point"),
+        ("a;b\n1'234;2\n", "write only digits, a decimal point"),
         ("a,b\nNone,3\n", "line 2, column 'a': the cell is 'None': give a number, or leave the line out"),
         ("a,b\n1,2\nNA,3\n", "line 3, column 'a': the cell is 'NA': give a number, or leave the line out"),
         ("a,b\n1,2\n?,3\n", "line 3, column 'a': the cell is '.': give a number"),
@@ -380,5 +456,7 @@ def test_tables_of_pandas():
     table = pandas.DataFrame({"area": [20, 30], "floor": [1.5, 2.0], "price": [7, 8]})
     data = Dataset(table[["area", "floor"]], table["price"])
     assert (data.columns, list(data)) == (["area", "floor"], [([20.0, 1.5], 7), ([30.0, 2.0], 8)])
+    assert Dataset(table[["area"]], table["price"]).target == "price"
+    assert Dataset(table[["area"]], table[["floor", "price"]]).targets == [[1.5, 7.0], [2.0, 8.0]]
     words = pandas.get_dummies(pandas.DataFrame({"kind": ["red", "blue"]}))
     assert Dataset(words, [0, 1]).inputs == [[0.0, 1.0], [1.0, 0.0]]

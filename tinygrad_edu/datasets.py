@@ -19,13 +19,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeGuard
 
 from tinygrad_edu._common.checks import as_list, is_number, whole
 from tinygrad_edu._common.files import read_bytes
 from tinygrad_edu._common.names import look_up
 from tinygrad_edu._common.text import in_markdown, markdown_table, one_line, plural
 from tinygrad_edu.engine.errors import as_float
+
+NO_WORDS = "leave the column out, or make one of 0 and 1 for each word (pandas.get_dummies)"
 
 Row = list[float]
 Target = float | Row
@@ -69,6 +71,9 @@ def _unscaled(numbers: Sequence[float], columns: Sequence[Line]) -> Row:
 
 def _mean_and_deviation(numbers: Sequence[float], name: str) -> Line:
     """Return mean and standard deviation; of a constant column, a deviation that leaves it near 0."""
+    bad = [number for number in numbers if not math.isfinite(number)]
+    if bad:
+        raise ValueError(f"{name} holds {bad[0]}: give a number, or leave the example out")
     largest = max(map(abs, numbers))
     try:
         mean = math.fsum(numbers) / len(numbers)
@@ -91,13 +96,15 @@ class Dataset(Sequence[tuple[Row, Target]]):
             columns then give the names.
         targets: one for each example: a number, the number of a class, or a list of numbers.
         columns: the names of the inputs, or an empty list.
-        classes: the names of the classes, if the targets are their numbers; else an empty list.
-        target: the name of the target column, or "".
+        classes: the names of the classes, if the targets are their numbers, or one-hot rows; else an empty
+            list.
+        target: the name of the target column, or "". A column of pandas gives its own.
         scaling: how the numbers were scaled, None if they are in their own units.
 
     Raises:
-        ValueError: if there is no example, the numbers of inputs and targets differ, or a row has another
-            length than the first.
+        ValueError: if there is no example, the numbers of inputs and targets differ, a row has another
+            length than the first, there are not as many columns as inputs, or a target is not the number of
+            a class.
         TypeError: if something is not a number.
 
     >>> data = Dataset([[0, 0], [0, 1]], [0, 1])
@@ -116,10 +123,14 @@ class Dataset(Sequence[tuple[Row, Target]]):
     scaling: Scaling | None = None
 
     def __post_init__(self) -> None:
-        if hasattr(self.inputs, "to_numpy") and hasattr(self.inputs, "columns"):  # a table of pandas
+        if _is_table(self.inputs):
             if not self.columns:
                 object.__setattr__(self, "columns", [str(name) for name in self.inputs.columns])
             object.__setattr__(self, "inputs", self.inputs.to_numpy())
+        if _is_table(self.targets):
+            object.__setattr__(self, "targets", self.targets.to_numpy())
+        if not self.target and isinstance(name := getattr(self.targets, "name", None), str):
+            object.__setattr__(self, "target", name)
         inputs = [_row(row, f"inputs of example {place}") for place, row in enumerate(self.inputs)]
         targets = [_target(target, f"target of example {place}") for place, target in enumerate(self.targets)]
         object.__setattr__(self, "inputs", inputs)
@@ -130,6 +141,21 @@ class Dataset(Sequence[tuple[Row, Target]]):
             raise ValueError("there is no data: a data set needs at least one example")
         _expect_even("inputs", self.inputs)
         _expect_even("target numbers", [t if isinstance(t, list) else [t] for t in self.targets])
+        if len(self.columns) not in (0, len(inputs[0])):
+            raise ValueError(f"columns has {len(self.columns)} of the names of {len(inputs[0])} inputs")
+        for place, target in enumerate(targets if self.classes else []):
+            if not self._is_class(target):
+                count = len(self.classes)
+                raise ValueError(
+                    f"target of example {place}: {target} is none of the {count} classes, which are numbered "
+                    "from 0; examples are counted from 0 too"
+                )
+
+    def _is_class(self, target: Any) -> bool:
+        """Return whether a target stands for one of the named classes; ``signed`` makes −1 and 1 of two."""
+        if isinstance(target, list):
+            return len(target) == len(self.classes)
+        return target in range(len(self.classes)) or (len(self.classes) == 2 and target == -1)
 
     def __repr__(self) -> str:
         named = f", {len(self.classes)} classes" if self.classes else ""
@@ -149,7 +175,8 @@ class Dataset(Sequence[tuple[Row, Target]]):
 
     def _written(self, target: Any) -> str:
         if self.classes:
-            return one_line(self.classes[int(target)])
+            kind = target.index(max(target)) if isinstance(target, list) else max(int(target), 0)
+            return one_line(self.classes[kind])
         return ", ".join(f"{y:.6g}" for y in as_list(target)[:MOST_COLUMNS])
 
     def __len__(self) -> int:
@@ -261,6 +288,11 @@ class Dataset(Sequence[tuple[Row, Target]]):
         return replace(self, targets=self.inputs, classes=[], scaling=scaling)
 
 
+def _is_table(item: Any) -> TypeGuard[Any]:
+    """Return whether something is a table of pandas, or one of another library with these attributes."""
+    return hasattr(item, "to_numpy") and hasattr(item, "columns")
+
+
 def split(examples: Sequence[Any], fraction: float, seed: int = 0) -> tuple[list[Any], list[Any]]:
     """Return examples of any type in two lists; the second has this fraction of them, drawn at random.
 
@@ -282,7 +314,11 @@ def _target(target: Any, what: str) -> Any:
     if isinstance(target, Integral) and not isinstance(target, bool):
         _row([target], what)  # not larger than a float
         return int(target)  # the number of a class stays whole
-    if isinstance(target, str) or getattr(target, "ndim", None) == 0 or not isinstance(target, Iterable):
+    if isinstance(target, str):
+        raise TypeError(
+            f"{what}: {target[:40]!r} is text: number the classes from 0, and give their names as classes="
+        )
+    if getattr(target, "ndim", None) == 0 or not isinstance(target, Iterable):
         return _row([target], what)[0]
     return _row(target, what)
 
@@ -292,6 +328,8 @@ def _row(row: Any, what: str) -> Row:
         raise TypeError(f"{what}: a list of numbers is needed, not {row!r}; counted from 0")
     numbers = []
     for place, number in enumerate(row):
+        if isinstance(number, str):
+            raise TypeError(f"{what}, number {place}: {number[:40]!r} is text: {NO_WORDS}; counted from 0")
         try:
             numbers.append(as_float(number))
         except (TypeError, OverflowError) as error:
@@ -419,11 +457,22 @@ def digits() -> Dataset:
 MOST_CSV_BYTES = 100_000_000
 """The largest CSV file that is read: all of it is kept as Python numbers."""
 
-MISSING = ("", "?", "-", "na", "n/a", "nan", "null")
+MOST_CSV_CELLS = 20_000_000
+"""The most cells that are read, empty lines included: each takes up to 100 bytes."""
+
+MISSING = (
+    *("", "?", "-", "--", "..", "na", "n/a", "nan", "null", "<na>"),
+    *("#n/a", "#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!"),  # what Excel writes
+)
 """The cells that say that something is not known, in small letters. "None" may be the name of a class."""
 
-BETWEEN_DIGITS = ",' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
+BETWEEN_DIGITS = (
+    ",_'\N{RIGHT SINGLE QUOTATION MARK} \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
+)
 """What some countries write for a decimal point, or between thousands."""
+
+BESIDE_DIGITS = "%$€£¥\N{MINUS SIGN}"
+"""Units of a number, and the minus sign of typesetters."""
 
 
 def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
@@ -431,16 +480,16 @@ def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
 
     The module csv of the standard library reads it. The separator is a comma, a semicolon, a tab or a
     vertical bar: whichever gives the first lines the same number of cells, and the most of them. A first
-    line ``sep=;``, as Excel writes it, is obeyed.
+    line ``sep=;``, as Excel writes it, is obeyed. Lines without any content are left out.
 
-    Anything else is refused, with line and column: missing numbers, decimal commas, columns of words beside
-    the target, other encodings. pandas reads such files; ``Dataset(table[columns], table[target])`` takes
-    the result.
+    Anything else is refused, with line and column: missing numbers, decimal commas, units, columns of words
+    beside the target, other encodings. pandas reads such files; ``Dataset(table[columns], table[target])``
+    takes the result.
 
     Args:
         path: the file, in UTF-8.
-        target: the name of the column to predict. If none of its cells is a number, its words are classes,
-            and none of them may be missing.
+        target: the name of the column to predict. If none of its cells is a number, in whatever spelling,
+            its words are classes, and none of them may be missing.
 
     Raises:
         OSError: if the file cannot be read.
@@ -457,8 +506,8 @@ def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
         raise ValueError(f"{path}: besides the target {target!r} there is no column to predict it from")
 
     words = [cells[place] for _, cells in rows]
-    known = [word for word in words if word.lower() not in MISSING]
-    classes = [] if any(map(_reads_as_number, known)) else sorted(set(known))
+    known = {word for word in words if word.lower() not in MISSING}
+    classes = [] if any(map(_means_a_number, known)) else sorted(known)
     for line, cells in rows:
         if classes and cells[place].lower() in MISSING:
             missing = _missing(cells[place], "class")
@@ -485,51 +534,72 @@ def _read_table(path: str | os.PathLike[str]) -> tuple[list[str], Lines]:
     """Return the names of the columns, and each line that is not empty: its number, and its cells."""
     content = read_bytes(path, MOST_CSV_BYTES)
     try:
-        text = content.decode("utf-8-sig")
+        text, wrong = content.decode("utf-8-sig"), content.find(0)  # as in UTF-16; no text has a byte of 0
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not a CSV file in UTF-8, because of byte {error.start}: save it as UTF-8"
-        ) from None
+        text, wrong = "", error.start
+    if wrong >= 0:
+        raise ValueError(f"{path} is not a CSV file in UTF-8, because of byte {wrong}: save it as UTF-8")
     skipped = 0
     if text[:4].lower() == "sep=" and text[5:6] in ("\r", "\n"):
         separator, text, skipped = text[4], text[5:].lstrip("\r\n"), 1
     else:
         separator = max(",;\t|", key=lambda mark: _evenness(text, mark))
     try:
-        (_, header), *rows = _lines(text, separator) or [(0, [])]
-    except csv.Error as error:
-        raise ValueError(f"{path} is not a CSV file: {error}") from None
-    if not rows:
+        lines = _lines(text, separator, skipped)
+    except ValueError as error:
+        raise ValueError(f"{path}, {error}") from None
+    if len(lines) < 2:
         raise ValueError(f"{path} has no data: it needs a line of column names and lines of numbers")
-    rows = [(line + skipped, cells) for line, cells in rows]
+    (_, header), *rows = lines
     _expect_table(path, header, rows)
     return header, rows
 
 
-def _lines(text: str, separator: str, most: int | None = None, strict: bool = False) -> Lines:
-    """Return the lines that are not empty, or the first ``most`` of all; a quoted cell may have several."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
-    lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in islice(reader, most)]
-    return [(line, cells) for line, cells in lines if cells not in ([], [""])]
+def _lines(text: str, separator: str, skipped: int) -> Lines:
+    """Return the lines that are not empty; a quoted cell may have several."""
+    reader = _reader(text, separator)
+    lines, start, count = [], 1, 0
+    try:
+        for cells in reader:
+            stripped = [cell.strip() for cell in cells]
+            if any(stripped):
+                lines.append((reader.line_num + skipped, stripped))
+            start, count = reader.line_num + 1, count + len(cells) + 1
+            if count > MOST_CSV_CELLS:
+                break
+    except csv.Error as error:
+        raise ValueError(f"line {start + skipped}: {error}: look for a quotation mark too many") from None
+    if count > MOST_CSV_CELLS:
+        raise ValueError(f"more than {MOST_CSV_CELLS // 1_000_000} million cells are not read")
+    return lines
+
+
+def _reader(text: str, separator: str) -> Any:
+    """Return a reader that is ``strict``: else a cell whose quotes are not closed swallows the next lines."""
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
 
 
 def _evenness(text: str, separator: str) -> tuple[bool, int]:
     """Return whether a separator gives the first lines the same number of cells, and that of the first.
 
-    A wrong one is often found out by the quotes, which ``strict`` wants next to it.
+    A wrong one is often found out by the quotes, which must stand next to it.
     """
+    counts = []
     try:
-        counts = [len(cells) for _, cells in _lines(text, separator, most=20, strict=True)]
+        for cells in islice(_reader(text, separator), 20):
+            if any(map(str.strip, cells)):
+                counts.append(len(cells))
     except csv.Error:
-        return False, 0
+        counts.append(0)
     first = counts[0] if counts else 0
     return first > 1 and set(counts) == {first}, first
 
 
 def _expect_table(path: str | os.PathLike[str], header: list[str], rows: Lines) -> None:
     """Raise a ValueError unless each column has a name of its own, and each line a cell for each column."""
-    if "" in header:
-        place = header.index("")
+    nameless = [not name or name.startswith("Unnamed: ") for name in header]  # as pandas names it
+    if any(nameless):
+        place = nameless.index(True)
         reason = "is there a separator too many?" if place else "are these numbers of rows? Leave them out"
         raise ValueError(f"{path}: column {place + 1} has no name: {reason}")
     if all(map(_reads_as_number, header)):
@@ -575,6 +645,11 @@ def _reads_as_number(cell: str) -> bool:
     return "_" not in cell  # Python accepts 1_000, but no table means a number by it
 
 
+def _means_a_number(cell: str) -> bool:
+    """Return whether a cell holds a number as people write it: 1,5 or 1.234.567 or 20 %."""
+    return _reads_as_number("".join(c for c in cell if c not in f".{BETWEEN_DIGITS}{BESIDE_DIGITS}"))
+
+
 def _is_finite(cell: str) -> bool:
     return _reads_as_number(cell) and math.isfinite(float(cell))
 
@@ -585,10 +660,9 @@ def _problem(cell: str, words: bool) -> str:
         return _missing(cell, "number")
     if _reads_as_number(cell):
         return f"{cell[:40]!r} is not finite"
-    digits = "".join(c for c in cell if c not in f".{BETWEEN_DIGITS}")
-    if any(c in BETWEEN_DIGITS for c in cell) and _reads_as_number(digits):
-        return f"{cell[:40]!r} is not a number: write a decimal point, and nothing between thousands"
-    advice = ": leave the column out, or make one of 0 and 1 for each word (pandas.get_dummies)" * words
+    if _means_a_number(cell):
+        return f"{cell[:40]!r} is not a number: write only digits, a decimal point, and - for minus"
+    advice = f": {NO_WORDS}" * words
     return f"{cell[:40]!r} is not a number{advice}"
 
 
