@@ -196,3 +196,9 @@ def test_cross_entropy_keeps_its_digits_for_large_logits():
         assert categorical_cross_entropy([Value(large), Value(large)], 0).data == pytest.approx(math.log(2))
     near = categorical_cross_entropy([Value(1e6), Value(1e6 - 1)], 0).data
     assert near == pytest.approx(math.log1p(math.exp(-1)), rel=1e-15)
+    for most in (0.0, 1e6, -1e12):  # only the differences of logits matter
+        three = [Value(most), Value(most - 1), Value(most - 2)]
+        loss = categorical_cross_entropy(three, 0)
+        loss.backward()
+        assert loss.data == pytest.approx(math.log(1 + math.exp(-1) + math.exp(-2)), rel=1e-15)
+        assert three[2].grad == pytest.approx(math.exp(-2) / (1 + math.exp(-1) + math.exp(-2)), rel=1e-14)

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from fractions import Fraction
 
 import pytest
 
@@ -402,3 +403,28 @@ def test_what_cannot_be_a_schedule_or_a_list_of_parameters():
     for make in (linear_decay, cosine_decay):
         with pytest.raises(ValueError, match="the factor of a decay is from 0 to 1, not"):
             make(10, -3)
+
+
+@pytest.mark.parametrize("optimizer", [SGD, RMSProp, Adam, AdamW])
+def test_numbers_of_any_type_are_floats_of_64_bits(optimizer):
+    numpy = pytest.importorskip("numpy", reason="to give its numbers")
+
+    def options(make):
+        own = {"SGD": {"momentum": make(0.5)}, "RMSProp": {"decay": make(0.5)}}
+        usual = {"betas": (make(0.5), make(0.75))}
+        return {"weight_decay": make(0.25), **own.get(optimizer.__name__, usual)}
+
+    results = []
+    for make in (float, numpy.float32, Fraction):  # each of these numbers is exact in all of them
+        w = Value(1.0)
+        chosen = optimizer([w], make(0.125), schedule=lambda steps, make=make: make(0.5), **options(make))
+        for _ in range(3):
+            w.grad = 1 / 3
+            chosen.step()
+        results.append((w.data, json.dumps(chosen.state_dict())))
+    assert results[0] == results[1] == results[2]
+
+
+def test_clipping_says_what_it_takes():
+    with pytest.raises(TypeError, match=r"clip_gradients\(parameters, most\) takes Values, not MLP"):
+        clip_gradients(MLP(1, [1]), 1.0)

@@ -104,8 +104,9 @@ def _cross_entropy(output: Value, target: Any) -> Value:
 def categorical_cross_entropy(outputs: Sequence[Value], target: Any) -> Value:
     """Return −log(softmax(outputs)[target]).
 
-    It is computed from the logits as softplus(logsumexp(all others) − outputs[target]), which is the
-    same, cannot overflow and keeps its digits.
+    It is computed from the logits as softplus(logsumexp(other − outputs[target] for all others)), which
+    is the same, does not overflow where the logits are within half of the largest float, and keeps its
+    digits.
 
     Args:
         outputs: one logit for each class, of a last layer that is linear.
@@ -143,8 +144,9 @@ def _expected_cross_entropy(outputs: Sequence[Value], probabilities: Sequence[An
 
 
 def _cross_entropy_of_class(outputs: Sequence[Value], kind: int) -> Value:
-    others = logsumexp([output for k, output in enumerate(outputs) if k != kind])
-    loss: Value = softplus(others - outputs[kind])
+    # The sum of large logits would round away what their differences still hold.
+    margins = [output - outputs[kind] for k, output in enumerate(outputs) if k != kind]
+    loss: Value = softplus(logsumexp(margins))
     return loss
 
 

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from tinygrad_edu._common.checks import as_list, is_number, whole
 from tinygrad_edu._common.names import refuse_options
 from tinygrad_edu._common.text import one_line
-from tinygrad_edu.engine.errors import DomainError
+from tinygrad_edu.engine.errors import DomainError, expect_values
 from tinygrad_edu.engine.value import Value
 
 Schedule = Callable[[int], float]
@@ -69,8 +69,7 @@ class Optimizer:
         if schedule is not None and not callable(schedule):
             raise TypeError(f"schedule is a function of the number of steps, not {schedule!r}")
         self.learning_rate = learning_rate
-        _expect_range("weight_decay", weight_decay, math.inf)
-        self.weight_decay = weight_decay
+        self.weight_decay = _in_range("weight_decay", weight_decay, math.inf)
         self.schedule = schedule
         self.steps = 0
         self._memory = {name: [0.0] * len(self.parameters) for name in self.memory}
@@ -82,17 +81,14 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        _expect_range("learning_rate", rate, math.inf)
-        self._learning_rate = rate
+        self._learning_rate = _in_range("learning_rate", rate, math.inf)
 
     @property
     def step_size(self) -> float:
         """The learning rate of the next step: η times the factor of the schedule."""
         if self.schedule is None:
             return self.learning_rate
-        factor = self.schedule(self.steps)
-        _expect_range("the factor of a schedule", factor, math.inf)
-        return self.learning_rate * factor
+        return self.learning_rate * _in_range("the factor of a schedule", self.schedule(self.steps), math.inf)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.parameters)} parameters, {self.learning_rate})"
@@ -227,10 +223,10 @@ class SGD(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(parameters, learning_rate, **options)
-        _expect_range("momentum", momentum, 1.0)
+        self.momentum = _in_range("momentum", momentum, 1.0)
         if nesterov and momentum == 0:
             raise ValueError("nesterov needs a momentum greater than 0")
-        self.momentum, self.nesterov = momentum, bool(nesterov)  # of NumPy too: a saved state holds it
+        self.nesterov = bool(nesterov)  # of NumPy too: a saved state holds it
 
     def _direction(self, place: int, gradient: float) -> float:
         velocity = self._memory["velocity"]
@@ -264,9 +260,7 @@ class RMSProp(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(parameters, learning_rate, **options)
-        _expect_range("decay", decay, 1.0)
-        _expect_epsilon(epsilon)
-        self.decay, self.epsilon = decay, epsilon
+        self.decay, self.epsilon = _in_range("decay", decay, 1.0), _above_zero(epsilon)
 
     def _direction(self, place: int, gradient: float) -> float:
         square = self._memory["mean_square"]
@@ -303,10 +297,8 @@ class Adam(Optimizer):
         super().__init__(parameters, learning_rate, **options)
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise ValueError(f"betas are two numbers, not {betas!r}")
-        for beta in betas:
-            _expect_range("each of betas", beta, 1.0)
-        _expect_epsilon(epsilon)
-        self.betas, self.epsilon = betas, epsilon
+        beta1, beta2 = (_in_range("each of betas", beta, 1.0) for beta in betas)
+        self.betas, self.epsilon = (beta1, beta2), _above_zero(epsilon)
 
     def _direction(self, place: int, gradient: float) -> float:
         (beta1, beta2), mean, square = self.betas, self._memory["mean"], self._memory["mean_square"]
@@ -370,8 +362,9 @@ def clip_gradients(parameters: Iterable[Value], most: float) -> float:
     (6.0, 1.5)
     """
     if not is_number(most) or most <= 0:
-        raise ValueError(f"the largest norm is above 0, and finite, not {most!r}")
+        raise ValueError(f"the largest norm is above 0, and finite, not {most!r:.40}")
     parameters = as_list(parameters)
+    expect_values("clip_gradients(parameters, most) takes", *parameters)
     norm = math.hypot(*[parameter.grad for parameter in parameters])
     if not math.isfinite(norm):
         raise ValueError(f"the norm of the gradients is {norm}: no factor makes it {most:g}")
@@ -449,15 +442,18 @@ def _plain(option: Any) -> Any:
     return option if isinstance(option, bool) else float(option)
 
 
-def _expect_range(name: str, number: Any, end: float) -> None:
+def _in_range(name: str, number: Any, end: float) -> float:
+    """Return a checked number as a float: one of NumPy's float32 would make the whole step inexact."""
     if not is_number(number) or not 0 <= number < end:
         upper = "" if math.isinf(end) else f" and less than {end:g}"
         raise ValueError(f"{name} is at least 0{upper}, and finite, not {number!r:.40}")
+    return float(number)
 
 
-def _expect_epsilon(epsilon: Any) -> None:
+def _above_zero(epsilon: Any) -> float:
     if not is_number(epsilon) or epsilon <= 0:
-        raise ValueError(f"epsilon is above 0, so that the root plus epsilon is never 0, not {epsilon!r}")
+        raise ValueError(f"epsilon is above 0, so that the root plus epsilon is never 0, not {epsilon!r:.40}")
+    return float(epsilon)
 
 
 def _expect_steps(steps: int) -> None:
@@ -466,4 +462,4 @@ def _expect_steps(steps: int) -> None:
 
 def _expect_factor(factor: float) -> None:
     if not is_number(factor) or not 0 <= factor <= 1:
-        raise ValueError(f"the factor of a decay is from 0 to 1, not {factor!r}")
+        raise ValueError(f"the factor of a decay is from 0 to 1, not {factor!r:.40}")
