@@ -1,9 +1,11 @@
 """Files are written atomically."""
 
+import errno
 import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -126,3 +128,32 @@ def test_a_file_without_end_is_not_read(tmp_path):
     if os.path.exists("/dev/zero"):
         with pytest.raises(ValueError, match="/dev/zero is larger than 1 million bytes, which is the limit"):
             read_bytes("/dev/zero", 1_000_000)
+
+
+def test_a_full_disk_loses_no_file_of_several_names(tmp_path, monkeypatch):
+    """Its content is overwritten in place, and here the disk is full half-way."""
+    path = tmp_path / "a.json"
+    path.write_bytes(b"old")
+    os.link(path, tmp_path / "b.json")
+    write_bytes, lengths = Path.write_bytes, []
+
+    def full(self, content):
+        lengths.append(len(content))
+        if len(lengths) == 1:
+            write_bytes(self, content[:2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_bytes(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        write_whole(path, b"new content")
+    assert lengths[0] == len(b"new content")
+    assert path.read_bytes() == (tmp_path / "b.json").read_bytes() == b"old"
+    assert sorted(os.listdir(tmp_path)) == ["a.json", "b.json"]
+
+
+def test_links_in_a_circle_are_replaced(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    write_whole(tmp_path / "a", b"new")
+    assert (tmp_path / "b").read_bytes() == b"new"

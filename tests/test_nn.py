@@ -473,7 +473,7 @@ def test_states_of_the_wrong_kind(tmp_path):
         (lambda: MLP(2, [0, 1]), ValueError, "number of neurons is a whole number of at least 1, not 0"),
         (lambda: MLP(0, [1]), ValueError, "number of inputs is a whole number of at least 1, not 0"),
         (lambda: MLP(2, [2.5]), ValueError, "number of neurons is a whole number of at least 1, not 2.5"),
-        (lambda: MLP(2, [3, 1], ["relu"]), ValueError, "2 layers need 2 activations, not 1"),
+        (lambda: MLP(2, [3, 1], ["relu"]), ValueError, "one name for each layer: 2, not 1"),
         (lambda: MLP(1, [1])(["a"]), TypeError, "a Value holds one real number"),
         (lambda: MLP(10, [10**9]), ValueError, "of 10,000,000,000 weights is too large: .* 10,000,000"),
         (lambda: MLP(1, [10**4] * 3), ValueError, "of 200,010,000 weights is too large"),
@@ -523,7 +523,7 @@ STATE = {"layers.0.neurons.0.w.0": 0.5, "layers.0.neurons.0.w.1": 0.25}
         (GOOD | {"layers": [1.5]}, STATE, "the number of neurons is a whole number of at least 1, not 1.5"),
         (GOOD | {"inputs": "2"}, STATE, "the number of inputs is a whole number of at least 1, not '2'"),
         (GOOD | {"activation": ["no"]}, STATE, "there is no activation 'no'"),
-        (GOOD | {"activation": 3}, STATE, "the activation is given by its name"),
+        (GOOD | {"activation": 3}, STATE, "activation is not a list of names"),
         (GOOD | {"bias": "own"}, STATE, "bias is 'neuron', None, or 'shared'"),
         (GOOD, {"w": 1.0, "v": 2.0}, "the state does not fit MLP"),
     ],
@@ -536,3 +536,28 @@ def test_a_file_that_holds_no_network_is_refused_and_not_run(tmp_path, model, st
     with pytest.raises(ValueError, match=message) as caught:
         load_mlp(path)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: MLP(2, [3, 1], bias=Value(1.0)), ValueError, "only a Neuron takes a Value"),
+        (lambda: Layer(2, 3, bias=Value(1.0)), ValueError, "only a Neuron takes a Value"),
+        (lambda: MLP(1, range(1, 10**9)), ValueError, "a network of 999,999,999 layers is too large"),
+        (lambda: MLP(2, [1], seed=math.nan), TypeError, "seed is a whole number, a generator, .* not nan"),
+        (lambda: MLP(2, [1], seed=[1]), TypeError, r"seed is a whole number, a generator, .* not \[1\]"),
+        (lambda: MLP(2, [1], seed="1"), TypeError, "seed is a whole number, a generator, .* not '1'"),
+    ],
+)
+def test_more_arguments_that_would_go_wrong_later(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+@pytest.mark.parametrize("names", [True, [False, True], ["relu", 1], "relu", None, {"relu": 1, "linear": 2}])
+def test_a_file_gives_the_name_of_every_activation(tmp_path, names):
+    saved = MLP(2, [3, 1]).saved()
+    saved["model"]["activation"] = names
+    (tmp_path / "m.json").write_text(json.dumps(saved))
+    with pytest.raises(ValueError, match="does not describe an MLP: activation is not a list of names"):
+        load_mlp(tmp_path / "m.json")

@@ -161,3 +161,13 @@ def test_standardized_data_is_shown_in_its_own_units_and_names_are_no_formulas()
     assert list(middle) == pytest.approx([50.0, 2.5e5])
     assert ax.get_xlabel() == r"\$a_\$"
     ax.figure.canvas.draw()  # raises an error where a name is read as a formula
+
+
+def test_a_legend_has_names_that_begin_with_an_underscore():
+    """matplotlib leaves such labels out of legends, as if they were private."""
+    data = Dataset([[0, 0], [1, 1]], [0, 1], classes=["_cat", "$\\dog$"])
+    ax = plots.decision_boundary(MLP(2, [1], seed=1), data, steps=2)
+    assert [text.get_text().strip() for text in ax.get_legend().get_texts()] == ["_cat", r"\$\dog\$"]
+    history = {"loss": [1.0], "weights of _x$": [1.0], "gradients of _x$": [1.0]}
+    for axes in plots.layers_over_time(history):
+        assert [text.get_text().strip() for text in axes.get_legend().get_texts()] == [r"_x\$"]

@@ -1,11 +1,13 @@
 """Predictors: the data's own units, in memory and from files."""
 
 import json
+import math
 
 import pytest
 
+from tinygrad_edu._common.names import UnknownNameError
 from tinygrad_edu.datasets import Dataset, moons
-from tinygrad_edu.nn import MLP, load_mlp
+from tinygrad_edu.nn import MLP, Layer, load_mlp
 from tinygrad_edu.prediction import Predictor, load_predictor
 
 
@@ -82,3 +84,43 @@ def test_another_file_is_named(tmp_path):
     MLP(2, [1]).save(tmp_path / "m.json")
     with pytest.raises(ValueError, match=r"has no 'columns' and no 'target' and no .*: is it the right file"):
         load_predictor(tmp_path / "m.json")
+
+
+def test_inputs_may_have_the_names_of_their_columns():
+    data, model = flats(), MLP(2, [3, 1], "tanh", seed=1)
+    predict = Predictor.of(model, data)
+    assert predict({"floor": 4.0, "area": 50.0}) == predict([50.0, 4.0])
+    with pytest.raises(UnknownNameError, match="there is no column 'aera': did you mean area"):
+        predict({"aera": 50.0, "floor": 4.0})
+    with pytest.raises(ValueError, match="takes 2 inputs, not 1"):
+        predict({"floor": 4.0})
+    pandas = pytest.importorskip("pandas", reason="to make rows")
+    assert predict(pandas.Series({"floor": 4.0, "area": 50.0})) == predict([50.0, 4.0])
+    assert predict(pandas.Series([50.0, 4.0])) == predict([50.0, 4.0])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error", "message"),
+    [
+        (["20", "1"], TypeError, "input 'area' is text, '20': give a number"),
+        ("20", TypeError, "inputs are a list of numbers, not '20'"),
+        (None, TypeError, "inputs are a list of numbers, not None"),
+        ([20, math.nan], ValueError, "input 'floor' is nan: give a finite number"),
+        ([math.inf, 1], ValueError, "input 'area' is inf: give a finite number"),
+        ([20, 1, math.inf], ValueError, "input 3 is inf"),
+        ([[20, 1], [30, 1]], TypeError, "not list"),
+    ],
+)
+def test_inputs_that_are_no_numbers_get_one_clear_line(inputs, error, message):
+    with pytest.raises(error, match=message):
+        Predictor.of(MLP(2, [1], seed=1), flats())(inputs)
+
+
+def test_what_could_not_be_read_from_a_file_is_refused_before_it_is_saved():
+    with pytest.raises(TypeError, match="a predictor holds an MLP, not Layer"):
+        Predictor.of(Layer(2, 1), flats())
+    with pytest.raises(ValueError, match="has 2 outputs, and the data 1 targets"):
+        Predictor.of(MLP(2, [2]), flats())
+    three = Dataset([[1], [2], [3]], [0, 1, 2], classes=["a", "b", "c"])
+    with pytest.raises(ValueError, match="tells 2 classes apart, and the data has 3"):
+        Predictor.of(MLP(1, [1]), three)

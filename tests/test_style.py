@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from tinygrad_edu import Style, Value, animate, draw, worked_example
+from tinygrad_edu import Style, Value, animate, draw, handout, worked_example
 from tinygrad_edu.__main__ import main
 from tinygrad_edu.see.draw import theme
 from tinygrad_edu.see.draw.dot import subscripted
@@ -200,3 +200,15 @@ def test_the_command_gives_symbols_and_styles_animations(tmp_path, capsys):
     capsys.readouterr()
     assert main(["draw", "w5", "--output", str(path), "--symbol", "w5"]) == 2
     assert "give a symbol for each name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("show", [draw, animate, handout])
+@pytest.mark.parametrize("style", ["print", None, {"theme": "print"}])
+def test_a_style_that_is_none_says_what_one_is(example, show, style):
+    with pytest.raises(TypeError, match=r"style is a Style, as in Style\(theme='print'\), not "):
+        show(example["E_total"], example["w5"], style=style)
+
+
+def test_symbols_that_are_no_mapping_are_refused():
+    with pytest.raises(ValueError, match="give a symbol for each name"):
+        Style(symbols="w")

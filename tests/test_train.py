@@ -813,3 +813,23 @@ def test_finite_differences():
     model.zero_grad()
     once.backward()
     assert [parameter.grad for parameter in model.parameters()] == gradients
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"callbacks": None}, "callbacks are functions, as in callbacks=.record_norms., .* not None"),
+        ({"callbacks": "early_stopping"}, "callbacks are functions, .* not ."),
+        ({"callbacks": [3]}, "callbacks are functions, .* not .3."),
+        ({"history": "run.json"}, "history is what fit returned: .* not 'run.json'"),
+        ({"history": [1.0]}, "history is what fit returned"),
+        ({"history": {"loss": 1.0}}, "history is what fit returned"),
+        ({"history": {"loss": [1.0, 0.5], "accuracy": [1.0]}}, "history is what fit returned"),
+        ({"metric": lambda output, target: "good"}, "the metric metric returns a number: .* not str"),
+        ({"metric": lambda output, target: None}, "the metric metric returns a number: .* not NoneType"),
+    ],
+)
+def test_options_of_a_wrong_type_get_one_clear_line(options, message):
+    model = MLP(2, [2, 1], seed=0)
+    with pytest.raises(TypeError, match=message):
+        fit(model, xor(), "binary_cross_entropy", "sgd", epochs=3, progress=False, **options)

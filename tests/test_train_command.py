@@ -343,3 +343,12 @@ def test_mistakes_in_predictions_get_one_clear_line(tmp_path, capsys):
             run_predict("xor_model.json", *arguments)
     with pytest.raises(FileNotFoundError):
         run_predict("none.json", 1)
+
+
+def test_a_model_that_was_not_trained_yet_is_resumed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "xor", "--epochs", "0"]) == 0
+    assert main(["train", "xor", "--epochs", "2", "--resume"]) == 0
+    resumed = json.loads((tmp_path / "xor_model.json").read_text())
+    assert main(["train", "xor", "--epochs", "2", "--overwrite"]) == 0
+    assert json.loads((tmp_path / "xor_model.json").read_text()) == resumed

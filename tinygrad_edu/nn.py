@@ -15,6 +15,7 @@ import os
 import random
 from collections.abc import Callable, Sequence, Sized
 from itertools import pairwise
+from numbers import Integral
 from typing import Any, Literal, SupportsFloat
 
 from tinygrad_edu._common.checks import as_list, whole
@@ -192,6 +193,8 @@ class Layer(Module):
         seed: Seed = None,
     ) -> None:
         nin, nout = _checked_sizes(nin, [nout])
+        if isinstance(bias, Value):
+            raise ValueError("bias is 'neuron', 'shared' or None; only a Neuron takes a Value")
         rng = _generator(seed)
         self.activation, self.bias = _activation_name(activation, nonlin), bias
         self.b = Value(0.0) if bias == "shared" else None
@@ -418,7 +421,10 @@ def load_mlp(path: str | os.PathLike[str]) -> MLP:
         sizes = _checked_sizes(built["inputs"], built["layers"])
         if sum(map(math.prod, pairwise(sizes))) > len(state):
             raise ValueError("it has fewer numbers than the network has weights")
-        model = MLP(sizes[0], sizes[1:], built["activation"], bias=built["bias"])
+        names = built["activation"]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError("activation is not a list of names")
+        model = MLP(sizes[0], sizes[1:], names, bias=built["bias"])
     except (KeyError, TypeError, ValueError) as error:
         problem = f"{error} is missing" if type(error) is KeyError else error
         raise ValueError(f"{path} does not describe an MLP: {problem}") from None
@@ -434,6 +440,8 @@ def _checked_sizes(nin: int, nouts: Sequence[int]) -> list[int]:
     """Return the number of inputs and those of neurons, once they are sure to make a network."""
     if not isinstance(nouts, Sequence) or isinstance(nouts, str) or not nouts:
         raise ValueError(f"nouts lists the size of each layer, as in MLP(2, [16, 16, 1]); it is {nouts!r}")
+    if len(nouts) > MOST_PARAMETERS:
+        raise ValueError(f"a network of {len(nouts):,} layers is too large")
     neurons = [whole("the number of neurons", nout, least=1) for nout in nouts]
     sizes = [whole("the number of inputs", nin, least=1), *neurons]
     count = sum(map(math.prod, pairwise(sizes)))
@@ -459,7 +467,7 @@ def _activation_per_layer(activation: str | Sequence[str], layers: int) -> Seque
     if not isinstance(activation, Sequence):
         return [activation] * layers  # the first Neuron says what is wrong with it
     if len(activation) != layers:
-        raise ValueError(f"{layers} layers need {layers} activations, not {len(activation)}")
+        raise ValueError(f"activation lists one name for each layer: {layers}, not {len(activation)}")
     return activation
 
 
@@ -480,7 +488,11 @@ def _input(number: SupportsFloat, label: str, place: Place) -> Value:
 def _generator(seed: Seed) -> Any:
     if seed is None:
         return random
-    return seed if hasattr(seed, "gauss") else random.Random(seed)
+    if not hasattr(seed, "gauss") and not isinstance(seed, Integral):  # Random(nan) differs each time
+        raise TypeError(
+            f"seed is a whole number, a generator, as in random.Random(1), or None, not {seed!r:.40}"
+        )
+    return seed if hasattr(seed, "gauss") else random.Random(int(seed))
 
 
 def _settle(layers: Sequence[Sequence[Neuron]]) -> None:

@@ -103,7 +103,7 @@ def layers_over_time(history: Mapping[str, Sequence[float]], axes: Any = None) -
         curves = {name: curve for name, curve in history.items() if name.startswith(f"{kind} of ")}
         for place, (name, curve) in enumerate(curves.items()):
             colour = COLOURS[place % len(COLOURS)]
-            _curve(ax, curve, color=colour, label=name.removeprefix(f"{kind} of "))
+            _curve(ax, curve, color=colour, label=_text(name.removeprefix(f"{kind} of ")))
         norms = {norm for curve in curves.values() for norm in curve}
         if 0.0 in norms:  # of a dead layer: log 0 does not exist, so the axis is linear near 0
             ax.set_yscale("symlog", linthresh=min(norms - {0.0}, default=1.0))
@@ -250,8 +250,9 @@ def _legend_beside(ax: Axes) -> None:
 
 
 def _text(name: str) -> str:
-    """Return a name for matplotlib, which would read it as a formula between two dollars."""
-    return one_line(name).replace("$", r"\$")
+    """Return a name for matplotlib, which takes dollars for a formula, and leaves _names out of legends."""
+    text = one_line(name).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
 
 
 def _positions(numbers: Sequence[float], steps: int) -> list[float]:

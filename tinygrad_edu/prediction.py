@@ -11,14 +11,17 @@
 250000
 """
 
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tinygrad_edu._common import files
 from tinygrad_edu._common.checks import as_list, is_number
-from tinygrad_edu.datasets import Dataset, Line, Scaling
+from tinygrad_edu._common.names import look_up
+from tinygrad_edu._common.text import one_line
+from tinygrad_edu.datasets import Dataset, Line, Row, Scaling
 from tinygrad_edu.metrics import as_number, predicted_class
 from tinygrad_edu.nn import MLP, load_mlp
 
@@ -48,23 +51,42 @@ class Predictor:
         """Return the predictor of a network that has learnt from ``data``, standardized or not.
 
         Raises:
-            ValueError: if the data has another number of inputs than the network.
+            TypeError: if the network is no MLP, which alone can be read from a file.
+            ValueError: if the data has another number of inputs, classes or targets than the network.
         """
-        width = model.structure()["inputs"]
+        if not isinstance(model, MLP):
+            raise TypeError(f"a predictor holds an MLP, not {model!r:.60}")
+        built = model.structure()
+        width, outputs = built["inputs"], built["layers"][-1]
         if len(data.inputs[0]) != width:
             raise ValueError(f"{model} takes {width} inputs, and the data has {len(data.inputs[0])}")
+        if data.classes and len(data.classes) != max(outputs, 2):
+            raise ValueError(
+                f"{model} tells {max(outputs, 2)} classes apart, and the data has {len(data.classes)}"
+            )
+        if data.scaling and len(data.scaling.targets) not in (0, outputs):
+            raise ValueError(
+                f"{model} has {outputs} outputs, and the data {len(data.scaling.targets)} targets"
+            )
         return cls(model, data.columns, data.target, data.classes, data.has_classes, data.scaling)
 
-    def __call__(self, inputs: Sequence[float]) -> Any:
+    def __call__(self, inputs: Sequence[float] | Mapping[str, float]) -> Any:
         """Return the prediction for inputs in the data's own units.
+
+        Args:
+            inputs: the numbers in the order of the columns; or a dictionary, or a row of pandas, of the
+                numbers by the names of the columns.
 
         Returns:
             for classes the name of the class, or its number if it has none; else the network's output in the
             data's own units, a number or a list of them.
 
         Raises:
-            ValueError: if there are more or fewer inputs than the network takes.
+            TypeError: if an input is not a number.
+            ValueError: if there are more or fewer inputs than the network takes, or one is infinite or NaN.
+            UnknownNameError: if the name of an input is not that of a column.
         """
+        inputs = self._checked(inputs)
         if self.scaling is not None and len(inputs) == len(self.scaling.inputs):  # else the model complains
             inputs = self.scaling.scaled(inputs)
         output = self.model(inputs)
@@ -75,6 +97,25 @@ class Predictor:
         if self.scaling is not None:
             numbers = self.scaling.unscaled_targets(numbers)
         return numbers if len(numbers) > 1 else numbers[0]
+
+    def _checked(self, inputs: Any) -> Row:
+        """Return inputs as a list of finite numbers, in the order of the columns."""
+        named = [*inputs.items()] if hasattr(inputs, "items") else []
+        if any(isinstance(name, str) for name, _ in named):  # a row of pandas may be numbered instead
+            places = {name: place for place, name in enumerate(self.columns)}
+            named.sort(key=lambda pair: look_up("column", pair[0], places))
+            inputs = [number for _, number in named]
+        if not isinstance(inputs, Iterable) or isinstance(inputs, str):
+            raise TypeError(f"inputs are a list of numbers, not {inputs!r:.40}")
+        numbers = []
+        for place, number in enumerate(inputs, 1):
+            name = repr(one_line(self.columns[place - 1])) if place <= len(self.columns) else place
+            if isinstance(number, str):
+                raise TypeError(f"input {name} is text, {number[:40]!r}: give a number")
+            numbers.append(as_number(number))
+            if not math.isfinite(numbers[-1]):
+                raise ValueError(f"input {name} is {numbers[-1]}: give a finite number")
+        return numbers
 
     def saved(self) -> dict[str, Any]:
         """Return what a file holds of it, as plain data: the model and what its data need."""

@@ -12,7 +12,7 @@ import math
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -95,7 +95,7 @@ def fit(
         ValueError: if there is no data, if it is not pairs of the same shape as the first, if a number is
             not finite or out of its range, if the loss depends on no parameter, or if ``compiled`` is True
             and the graph of an example depends on its numbers, as it does where Values are compared.
-        TypeError: if ``optimizer``, ``loss`` or ``metric`` has another type.
+        TypeError: if ``optimizer``, ``loss``, ``metric``, ``callbacks`` or ``history`` has another type.
         DivergedError: if the loss becomes infinite or NaN; it names the first Value that is not finite.
     """
     measure = _Measure(loss, metric)
@@ -107,7 +107,7 @@ def fit(
     held_out = [] if validation is None else _examples(validation, like=examples[0])
     batch_size = whole("batch_size", len(examples) if batch_size is None else batch_size, least=1)
     epochs = whole("epochs", epochs, least=0)
-    history = history if isinstance(history, History) else History(history or {})
+    history = _history(history)
     training = Training(model, optimizer, history)
     callbacks = _in_order([callbacks] if callable(callbacks) else callbacks)
     # A model may have parameters that its optimiser does not change, and the optimiser may have others.
@@ -240,10 +240,13 @@ class _Measure:
         self._count += len(batch)
         self._add("loss", loss * len(batch))
         if self._metric is not None:
-            pairs = zip(outputs, batch, strict=True)
-            self._add(
-                self._metric_name, math.fsum(self._metric(output, target) for output, (_, target) in pairs)
-            )
+            numbers = [
+                self._metric(output, target) for output, (_, target) in zip(outputs, batch, strict=True)
+            ]
+            try:
+                self._add(self._metric_name, math.fsum(as_numbers(numbers)))
+            except TypeError as error:
+                raise TypeError(f"the metric {self._metric_name} returns a number: {error}") from None
 
     def loss(self, model: Module, batch: Examples) -> tuple[Value, list[Any]]:
         """Return the mean loss of a batch, and its outputs.
@@ -328,7 +331,20 @@ def _at_a_glance(numbers: dict[str, float]) -> dict[str, str]:
     }
 
 
+def _history(history: Any) -> History:
+    if history is None:
+        return History()
+    columns: list[Any] = [*history.values()] if isinstance(history, Mapping) else [None]
+    if not all(isinstance(numbers, list) for numbers in columns) or len({*map(len, columns)}) > 1:
+        raise TypeError(f"history is what fit returned: lists of as many numbers, not {history!r:.60}")
+    return history if isinstance(history, History) else History(history)
+
+
 def _in_order(callbacks: Iterable[Callback]) -> list[Callback]:
+    if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks := list(callbacks))):
+        raise TypeError(
+            f"callbacks are functions, as in callbacks=[record_norms], or () for none, not {callbacks!r:.60}"
+        )
     return sorted(callbacks, key=lambda callback: getattr(callback, "runs_last", False))
 
 

@@ -27,7 +27,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes, mode: int = 0o666)
         OSError: if the folder is missing or the file cannot be written; the old content then remains.
     """
     expect_place_for(path)
-    target = Path(path).resolve()  # of a link, the file that it points to
+    target = Path(os.path.realpath(path))  # of a link, the file that it points to
     _remove_leftovers(target)
     temporary = target.with_name(f"{_prefix(target)}{os.getpid()}-{threading.get_ident()}")
     try:
@@ -36,8 +36,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes, mode: int = 0o666)
         with open(os.open(temporary, _NEW_FILE, mode if old is None else 0o600), "wb") as file:
             file.write(content)
         if old and old.st_nlink > 1:
-            target.write_bytes(content)
-            temporary.unlink()
+            _overwrite(target, content, temporary)
             return
         if old:
             os.chmod(temporary, stat.S_IMODE(old.st_mode))
@@ -47,6 +46,18 @@ def write_whole(path: str | os.PathLike[str], content: bytes, mode: int = 0o666)
         if isinstance(error, OSError):  # name the file that the user named
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise
+
+
+def _overwrite(target: Path, content: bytes, temporary: Path) -> None:
+    """Write a file in its place; if the disk turns out to be full, its old content is there again."""
+    before = target.read_bytes()
+    try:
+        target.write_bytes(content)
+    except BaseException:
+        temporary.unlink()  # the room that it took
+        target.write_bytes(before)
+        raise
+    temporary.unlink()
 
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)

@@ -3,6 +3,7 @@
 import argparse
 import io
 import math
+import os
 from collections import Counter
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -121,7 +122,7 @@ def run(options: argparse.Namespace) -> None:
     )
     _print_measured(history)
     _judge(before, evaluate(model, examples, task.loss)["loss"], _constant_loss(examples), optimizer)
-    learnt = {"optimizer": optimizer.state_dict(), "history": history}  # what --resume needs
+    learnt = {"optimizer": optimizer.state_dict(), "history": {"loss": []} | history}  # what --resume needs
     files.write_json(model_file, Predictor.of(model, examples).saved() | learnt)
     if examples.scaling and examples.scaling.targets and history.epochs:
         error = history.get("validation_loss", history["loss"])[-1] ** 0.5 * examples.scaling.targets[0][1]
@@ -174,7 +175,7 @@ def _checked_files(options: argparse.Namespace) -> tuple[str, str]:
     model_file, plot_file = options.save or f"{name}_model.json", options.plot or f"{name}_training.png"
     files.expect_place_for(model_file)
     _expect_picture(plot_file)
-    if Path(model_file).resolve() == Path(plot_file).resolve():
+    if os.path.realpath(model_file) == os.path.realpath(plot_file):
         raise ValueError(f"model and plot cannot both be {model_file}")
     if options.resume and options.overwrite:
         raise ValueError("--resume continues the saved model, and --overwrite replaces it: give one of them")
@@ -190,7 +191,7 @@ def _print_measured(history: History) -> None:
     if history.stopped == "interrupted":
         print(f"interrupted after {history.epochs} epochs; the model keeps what it has learnt")
     for column, numbers in history.items():
-        if " of " not in column:
+        if numbers and " of " not in column:
             print(f"{column.replace('_', ' ')}: {short(numbers[-1])}")
 
 

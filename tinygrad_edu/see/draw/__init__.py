@@ -13,7 +13,7 @@ from tinygrad_edu.engine.value import Value, expect_current, topological_order
 from tinygrad_edu.see.draw import dot, render, theme
 from tinygrad_edu.see.draw.factors import Factors
 from tinygrad_edu.see.draw.network import Figure
-from tinygrad_edu.see.draw.style import NATURAL, Style
+from tinygrad_edu.see.draw.style import NATURAL, Style, expect_style
 from tinygrad_edu.see.draw.view import described, gradient_caption, is_crowded, is_too_wide, view
 from tinygrad_edu.see.graph import DETAILS, Detail, Graph, Mode, expect_mode, fold, folded, independence
 from tinygrad_edu.see.layers import COARSEST, LayerGraph
@@ -188,6 +188,7 @@ def draw(
     """
     if rankdir not in ("LR", "TB"):
         raise ValueError(f"rankdir={rankdir!r:.60} is not known: use 'LR' or 'TB'")
+    expect_style(style)
     several = listed(wrt)
     expect_values("draw(root, wrt) takes", root, *several)
     expect_mode(mode)

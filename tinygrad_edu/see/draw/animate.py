@@ -19,7 +19,7 @@ from tinygrad_edu.engine.gradient import listed
 from tinygrad_edu.engine.value import Value, expect_current, topological_order
 from tinygrad_edu.see.draw import dot, render, theme
 from tinygrad_edu.see.draw.steps import steps_of
-from tinygrad_edu.see.draw.style import NATURAL, Style
+from tinygrad_edu.see.draw.style import NATURAL, Style, expect_style
 from tinygrad_edu.see.draw.view import described, is_crowded, view
 from tinygrad_edu.see.graph import Detail, Edge, Graph, Node, fold, independence
 from tinygrad_edu.see.layers import LayerGraph
@@ -411,6 +411,7 @@ def animate(
         raise ValueError(f"seconds={seconds}: the time for a step must be positive")
     if passes not in ("both", "forward", "backward"):
         raise ValueError(f'passes={passes!r} is not known: use "both", "forward" or "backward"')
+    expect_style(style)
     several = listed(wrt)
     graph = fold(root, detail, keep=several)
     order = topological_order(root)

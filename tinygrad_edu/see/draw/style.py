@@ -62,7 +62,9 @@ class Style:
         if theme not in ("screen", "print"):
             raise ValueError(f"theme={theme!r} is not known: use 'screen' or 'print'")
         self.theme = theme
-        if not all(isinstance(text, str) and text.strip() for text in chain.from_iterable(symbols.items())):
+        if not isinstance(symbols, Mapping) or not all(
+            isinstance(text, str) and text.strip() for text in chain.from_iterable(symbols.items())
+        ):
             raise ValueError(f"symbols={symbols!r}: give a symbol for each name, as in {{'hidden': 'h'}}")
         self.symbols = {one_line(name): one_line(symbol) for name, symbol in symbols.items()}
 
@@ -78,6 +80,12 @@ class Style:
     def __repr__(self) -> str:
         looks = f"digits={self.digits!r}, theme={self.theme!r}, symbols={self.symbols!r}"
         return f"Style(size={self.size!r}, font_size={self.font_size!r}, {looks})"
+
+
+def expect_style(style: object) -> None:
+    """Raise a TypeError unless it is a Style, such as for the name of a theme."""
+    if not isinstance(style, Style):
+        raise TypeError(f"style is a Style, as in Style(theme='print'), not {style!r:.40}")
 
 
 def _size(size: object) -> tuple[float, float] | None:
