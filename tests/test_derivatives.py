@@ -1,5 +1,6 @@
 """Derivatives as numbers against SymPy, forward against reverse, and what is said where there is none."""
 
+import math
 import random
 
 import mpmath
@@ -9,10 +10,12 @@ import sympy
 import tinygrad_edu
 from tinygrad_edu import (
     DivisionByZeroError,
+    DomainError,
     StaleError,
     TooLargeError,
     Value,
     check_gradient,
+    count_multiplications,
     derivative,
     explain,
     from_json,
@@ -158,7 +161,7 @@ def test_stale_data_and_wrong_lengths_are_errors():
     y = x * x
     with pytest.raises(ValueError, match="one cotangent for every output: 1 are needed, not 2"):
         vjp([y], [x], [1.0, 2.0])
-    with pytest.raises(ValueError, match="order=-1"):
+    with pytest.raises(ValueError, match="order is a whole number of at least 0, not -1"):
         derivative(y, x, -1)
     with pytest.raises(TypeError, match="Values, not float"):
         jacobian([y], [2.0])
@@ -220,3 +223,50 @@ def test_stop_gradient_of_numbers_that_are_not_finite():
     assert stop_gradient(inf).data == inf.data
     assert str(stop_gradient(nan).data) == "nan"
     assert str(stop_gradient(-0.0)) == "-0.0"
+
+
+def test_one_value_and_any_iterable_are_taken_as_lists_are():
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    z = x**2 * y
+    several, numbers = [x, y], [1.0, 10.0]
+    assert jacobian(z, several) == jacobian([z], iter(several)) == [[12.0, 4.0]]
+    assert hessian(z, x) == [[6.0]]
+    assert hessian(z, iter(several)) == hessian(z, several)
+    assert hessian_vector_product(z, iter(several), iter(numbers)) == [46.0, 4.0]
+    assert hessian_vector_product(z, x, 10.0) == [60.0]
+    assert vjp(z, iter(several), 1.0) == vjp([z], several, [1.0])
+    assert jvp(z, iter(several), iter(numbers)) == [52.0]
+    assert count_multiplications(z, several) == count_multiplications([z], several)
+    with pytest.raises(ValueError, match="one number for every Value of wrt: 2 are needed, not 1"):
+        hessian_vector_product(z, several, [1.0])
+
+
+@pytest.mark.parametrize("order", [1.5, "2", None])
+def test_an_order_that_is_no_whole_number(order):
+    x = Value(2.0)
+    with pytest.raises(ValueError, match="order is a whole number of at least 0"):
+        derivative(x * x, x, order)
+
+
+@pytest.mark.parametrize("function", [lambda x: 0.0 * x.sqrt(), lambda x: (x * x).sqrt()])
+def test_zero_times_infinity_is_an_error_in_both_modes_as_in_backward(function):
+    x = Value(0.0)
+    y = function(x)
+    for compute in (
+        y.backward,
+        lambda: vjp([y], [x], [1.0]),
+        lambda: jvp([y], [x], [1.0]),
+        lambda: jacobian([y], [x]),
+        lambda: jacobian([y, x], [x]),
+    ):
+        with pytest.raises(DomainError, match="its slope there is infinite"):
+            compute()
+    assert vjp([y, x], [x], [0.0, 1.0]) == [1.0]  # an output that is left out
+    free = Value(1.0)
+    assert jvp([y + free], [x, free], [0.0, 1.0]) == [1.0]  # an input that is held fixed
+
+
+def test_tangents_that_are_not_finite_give_what_ieee_says():
+    x, y = Value(2.0), Value(3.0)
+    assert jvp([x * y], [x, y], [math.inf, 1.0]) == vjp([x * y], [x], [math.inf]) == [math.inf]
+    assert math.isnan(jvp([x * y], [x, y], [math.nan, 1.0])[0])

@@ -123,3 +123,13 @@ def test_fit_refuses_a_loss_behind_stop_gradient():
 
     with pytest.raises(ValueError, match="depends on no parameter"):
         fit(MLP(1, [1]), [([1.0], 0.5)], loss, "adam", epochs=1)
+
+
+def test_a_number_that_spreads_through_a_deep_graph():
+    x = y = Value(math.nan, "x")
+    for _ in range(20_000):
+        y = y + 1.0
+    diagnosis = diagnose(y)
+    assert len(diagnosis.path) == 20_001
+    assert diagnosis.path[0] is x
+    assert diagnosis.path[-1] is y

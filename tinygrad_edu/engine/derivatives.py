@@ -7,8 +7,9 @@ of the m × n Jacobian, and a forward sweep one column.
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, SupportsFloat
+from typing import Any, NamedTuple, SupportsFloat
 
+from tinygrad_edu._common.checks import whole
 from tinygrad_edu.engine import errors
 from tinygrad_edu.engine.gradient import gradient, listed, order_of
 from tinygrad_edu.engine.value import Value, expect_current
@@ -23,31 +24,32 @@ def derivative(root: Value, x: Value, order: int = 1) -> Value:
         order: how many times to differentiate, at least 0.
 
     Raises:
-        ValueError: if ``order`` is negative.
+        ValueError: if ``order`` is negative, or no whole number.
         DomainError: if a derivative is infinite or does not exist there.
 
     >>> x = Value(2.0, "x")
     >>> [derivative(x**3, x, order).data for order in range(5)]
     [8.0, 12.0, 12.0, 6.0, 0.0]
     """
-    if order < 0:
-        raise ValueError(f"order={order}: the order of a derivative is at least 0")
-    for _ in range(order):
+    errors.expect_values("derivative(root, x) takes", root, x)
+    for _ in range(whole("order", order, 0)):
         root = gradient(root, x)
     return root
 
 
 def vjp(
-    outputs: Sequence[Value], inputs: Sequence[Value], cotangents: Iterable[SupportsFloat]
+    outputs: Value | Iterable[Value],
+    inputs: Value | Iterable[Value],
+    cotangents: SupportsFloat | Iterable[SupportsFloat],
 ) -> list[float]:
     """Return the vector-Jacobian product: for every input Σ cotangent · ∂output/∂input over the outputs.
 
     One backward sweep gives it, however many inputs there are.
 
     Args:
-        outputs: the Values to differentiate.
-        inputs: the Values to differentiate with respect to.
-        cotangents: a number for every output.
+        outputs: the Values to differentiate, or one.
+        inputs: the Values to differentiate with respect to, or one.
+        cotangents: a number for every output. An output with 0 is left out.
 
     Raises:
         ValueError: if there are more or fewer cotangents than outputs.
@@ -58,19 +60,24 @@ def vjp(
     >>> vjp([x * y, x + y], [x, y], [1.0, 10.0])
     [13.0, 12.0]
     """
-    return _Tape(outputs, inputs).backward(_one_each("cotangent", cotangents, "output", outputs))
+    tape = _Tape(outputs, inputs)
+    return tape.backward(_one_each("cotangent for every output", cotangents, tape.outputs))
 
 
-def jvp(outputs: Sequence[Value], inputs: Sequence[Value], tangents: Iterable[SupportsFloat]) -> list[float]:
+def jvp(
+    outputs: Value | Iterable[Value],
+    inputs: Value | Iterable[Value],
+    tangents: SupportsFloat | Iterable[SupportsFloat],
+) -> list[float]:
     """Return the Jacobian-vector product: for every output Σ ∂output/∂input · tangent over the inputs.
 
     One forward sweep gives it, however many outputs there are: the tangent of a Value is the sum over its
     arguments of local derivative · tangent of the argument.
 
     Args:
-        outputs: the Values to differentiate.
-        inputs: the Values to differentiate with respect to.
-        tangents: a number for every input: how fast it moves.
+        outputs: the Values to differentiate, or one.
+        inputs: the Values to differentiate with respect to, or one.
+        tangents: a number for every input: how fast it moves. An input with 0 is held fixed.
 
     Raises:
         ValueError: if there are more or fewer tangents than inputs.
@@ -81,11 +88,12 @@ def jvp(outputs: Sequence[Value], inputs: Sequence[Value], tangents: Iterable[Su
     >>> jvp([x * y, x + y], [x, y], [1.0, 10.0])
     [23.0, 11.0]
     """
-    return _Tape(outputs, inputs).forward(_one_each("tangent", tangents, "input", inputs))
+    tape = _Tape(outputs, inputs)
+    return tape.forward(_one_each("tangent for every input", tangents, tape.inputs))
 
 
-def jacobian(outputs: Sequence[Value], inputs: Sequence[Value]) -> list[list[float]]:
-    """Return ∂output/∂input: a row for every output, a column for every input.
+def jacobian(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value]) -> list[list[float]]:
+    """Return ∂output/∂input: a row for every output, a column for every input; one of each may stand alone.
 
     It takes as many sweeps as there are outputs or inputs, whichever are fewer.
 
@@ -98,13 +106,13 @@ def jacobian(outputs: Sequence[Value], inputs: Sequence[Value]) -> list[list[flo
     [[3.0, 2.0], [1.0, 1.0], [0.0, 6.0]]
     """
     tape = _Tape(outputs, inputs)
-    if len(outputs) <= len(inputs):
-        return [tape.backward(unit) for unit in _units(len(outputs))]
-    columns = [tape.forward(unit) for unit in _units(len(inputs))]
-    return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in outputs]
+    if len(tape.outputs) <= len(tape.inputs):
+        return [tape.backward(unit) for unit in _units(len(tape.outputs))]
+    columns = [tape.forward(unit) for unit in _units(len(tape.inputs))]
+    return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in tape.outputs]
 
 
-def hessian(root: Value, wrt: Sequence[Value]) -> list[list[float]]:
+def hessian(root: Value, wrt: Value | Iterable[Value]) -> list[list[float]]:
     """Return the second derivatives ∂²root/∂x∂y, a symmetric matrix; what is independent is exactly 0.
 
     The gradient is a graph, so its Jacobian is the Hessian.
@@ -117,16 +125,19 @@ def hessian(root: Value, wrt: Sequence[Value]) -> list[list[float]]:
     >>> hessian(x**2 * y, [x, y])
     [[6.0, 4.0], [4.0, 0.0]]
     """
-    rows = jacobian(gradient(root, list(wrt)), wrt)
+    several = listed(wrt)
+    rows = jacobian(gradient(root, several), several)
     return [[rows[max(i, j)][min(i, j)] for j in range(len(rows))] for i in range(len(rows))]
 
 
-def hessian_vector_product(root: Value, wrt: Sequence[Value], vector: Iterable[SupportsFloat]) -> list[float]:
+def hessian_vector_product(
+    root: Value, wrt: Value | Iterable[Value], vector: SupportsFloat | Iterable[SupportsFloat]
+) -> list[float]:
     """Return the Hessian times a vector, by one sweep over the graph of the gradient.
 
     Args:
         root: the Value to differentiate twice.
-        wrt: the Values to differentiate with respect to.
+        wrt: the Values to differentiate with respect to, or one.
         vector: a number for each of them.
 
     Raises:
@@ -138,7 +149,9 @@ def hessian_vector_product(root: Value, wrt: Sequence[Value], vector: Iterable[S
     >>> hessian_vector_product(x**2 * y, [x, y], [1.0, 10.0])
     [46.0, 4.0]
     """
-    return vjp(gradient(root, list(wrt)), wrt, vector)
+    several = listed(wrt)
+    numbers = _one_each("number for every Value of wrt", vector, several)
+    return vjp(gradient(root, several), several, numbers)
 
 
 class Multiplications(NamedTuple):
@@ -187,13 +200,12 @@ def count_multiplications(
     >>> print(count_multiplications((w * x + b).tanh(), [w, x, b]))
     inputs: 3, outputs: 1, edges: 5; multiplications in forward mode: 8, in reverse mode: 5
     """
-    several, starts = listed(outputs), listed(inputs)
-    tape = _Tape(several, starts)
+    tape = _Tape(outputs, inputs)
     edges = [(i, j) for i, incoming in tape.rows for j, _ in incoming]
     onward = [(j, i) for i, j in reversed(edges)]
     return Multiplications(
-        len(starts),
-        len(several),
+        len(tape.inputs),
+        len(tape.outputs),
         len(edges),
         _walked(edges, tape.inputs, len(tape.values) + 1),
         _walked(onward, tape.outputs, len(tape.values) + 1),
@@ -216,7 +228,8 @@ def _walked(edges: list[tuple[int, int]], starts: list[int], places: int) -> int
 class _Tape:
     """What a sweep walks over: for every Value its arguments, by their places in the order, and slopes."""
 
-    def __init__(self, outputs: Sequence[Value], inputs: Sequence[Value]) -> None:
+    def __init__(self, outputs: Value | Iterable[Value], inputs: Value | Iterable[Value]) -> None:
+        outputs, inputs = listed(outputs), listed(inputs)
         errors.expect_values("outputs and inputs are lists of", *outputs, *inputs)
         values = order_of(outputs)
         expect_current(values)
@@ -245,32 +258,41 @@ class _Tape:
 
     def backward(self, cotangents: Sequence[float]) -> list[float]:
         """Return Σ cotangent · ∂output/∂input for every input."""
-        adjoint = [0.0] * (len(self.values) + 1)
-        for i, cotangent in zip(self.outputs, cotangents, strict=True):
-            adjoint[i] += cotangent
+        adjoint, reached = self._start(self.outputs, cotangents)
         for i, edges in reversed(self.rows):
-            if adjoint[i]:
+            if reached[i]:
                 for j, slope in edges:
                     adjoint[j] += adjoint[i] * slope
-        return self._checked(adjoint, self.inputs)
+                    reached[j] = True
+        return self._checked(adjoint, reached, cotangents, self.inputs)
 
     def forward(self, tangents: Sequence[float]) -> list[float]:
         """Return Σ ∂output/∂input · tangent for every output."""
-        tangent = [0.0] * (len(self.values) + 1)
-        for i, number in zip(self.inputs, tangents, strict=True):
-            tangent[i] += number
+        tangent, reached = self._start(self.inputs, tangents)
         for i, edges in self.rows:
             for j, slope in edges:
-                if tangent[j]:
+                if reached[j]:
                     tangent[i] += slope * tangent[j]
-        return self._checked(tangent, self.outputs)
+                    reached[i] = True
+        return self._checked(tangent, reached, tangents, self.outputs)
 
-    def _checked(self, found: list[float], places: list[int]) -> list[float]:
-        """Return the numbers at these places, if all are finite or come from data that is not."""
-        if not all(map(math.isfinite, found)) and all(math.isfinite(value.data) for value in self.values):
+    def _start(self, places: list[int], numbers: Sequence[float]) -> tuple[list[float], list[bool]]:
+        """Return the numbers that a sweep starts with, and which are reached: 0 · ∞ on the way is no 0."""
+        found = [0.0] * (len(self.values) + 1)
+        for i, number in zip(places, numbers, strict=True):
+            found[i] += number
+        return found, [*map(bool, found)]
+
+    def _checked(
+        self, found: list[float], reached: list[bool], given: Sequence[float], places: list[int]
+    ) -> list[float]:
+        """Return the numbers at these places, if all are finite or come from numbers that are not."""
+        if not all(map(math.isfinite, found)) and all(
+            map(math.isfinite, [*given, *(value.data for value in self.values)])
+        ):
             for i, edges in self.rows:
-                for _, slope in edges:
-                    if found[i] and not math.isfinite(slope):
+                for j, slope in edges:
+                    if reached[i] and reached[j] and not math.isfinite(slope):
                         raise errors.slope_error(self.values[i], slope)
             raise errors.gradient_error(
                 self.values[next(i for i, x in enumerate(found) if not math.isfinite(x))]
@@ -278,10 +300,10 @@ class _Tape:
         return [found[i] for i in places]
 
 
-def _one_each(what: str, numbers: Iterable[SupportsFloat], of: str, values: Sequence[Value]) -> list[float]:
-    given = [errors.as_float(number) for number in numbers]
-    if len(given) != len(values):
-        raise ValueError(f"one {what} for every {of}: {len(values)} are needed, not {len(given)}")
+def _one_each(what: str, numbers: Any, of: Sequence[Any]) -> list[float]:
+    given = [errors.as_float(number) for number in listed(numbers)]
+    if len(given) != len(of):
+        raise ValueError(f"one {what}: {len(of)} are needed, not {len(given)}")
     return given
 
 

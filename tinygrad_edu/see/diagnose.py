@@ -73,7 +73,7 @@ def diagnose(root: Value, parameters: Any = (), *, lang: str | None = None) -> D
     expect_values("diagnose(root, parameters) takes", root, *wanted)
     lang = chosen(lang)
     order = topological_order(root)
-    path = _not_finite(root, order)
+    path = _not_finite(order)
     findings = [
         *_spread(path, lang),
         *_infinite_slopes(order, lang),
@@ -88,18 +88,16 @@ def _name(value: Value) -> str:
     return one_line(value.label) or str(written(value))[:60]
 
 
-def _not_finite(root: Value, order: list[Value]) -> list[Value]:
+def _not_finite(order: list[Value]) -> list[Value]:
     """Return the path by which the first number that is not finite reached the root, or came near it."""
-    bad = {value for value in order if not math.isfinite(value.data)}
-    if not bad:
-        return []
-    path = [next(value for value in order if value in bad)]
-    while path[-1] is not root:
-        users = (value for value in order if value in bad and path[-1] in value.args)
-        following = next(users, None)
-        if following is None:
-            break
-        path.append(following)
+    bad = [value for value in order if not math.isfinite(value.data)]
+    following: dict[Value, Value] = {}  # the first one that is not finite either, made from each
+    for value in bad:
+        for arg in value.args:
+            following.setdefault(arg, value)
+    path = bad[:1]
+    while path and path[-1] in following:
+        path.append(following[path[-1]])
     return path
 
 
@@ -110,9 +108,8 @@ def _spread(path: list[Value], lang: str) -> list[str]:
     given = ", ".join(f"{_name(arg)} = {number(arg.data)}" for arg in origin.args[:6])
     key, op = ("not_finite_made", origin.op.name) if origin.op else ("not_finite_leaf", "")
     said = say(key, lang, name=_name(origin), number=number(origin.data), op=op, given=given)
-    names = [_name(value) for value in path]
-    if len(names) > 8:
-        names = [*names[:4], "…", *names[-3:]]
+    shown = path if len(path) <= 8 else [*path[:4], None, *path[-3:]]
+    names = ["…" if value is None else _name(value) for value in shown]
     return [said, say("spread", lang, path=" → ".join(names))] if len(path) > 1 else [said]
 
 
