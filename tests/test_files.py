@@ -1,6 +1,7 @@
 """Files are written atomically."""
 
 import errno
+import math
 import os
 import stat
 import subprocess
@@ -9,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tinygrad_edu import Value
 from tinygrad_edu._common.files import expect_place_for, read_bytes, read_json, write_json, write_whole
+from tinygrad_edu.callbacks import History, resume
+from tinygrad_edu.datasets import read_csv
+from tinygrad_edu.nn import MLP, load_mlp
+from tinygrad_edu.optim import SGD
+from tinygrad_edu.prediction import load_predictor
 
 
 def test_content_arrives_as_it_is(tmp_path):
@@ -157,3 +164,31 @@ def test_links_in_a_circle_are_replaced(tmp_path):
     (tmp_path / "b").symlink_to("a")
     write_whole(tmp_path / "a", b"new")
     assert (tmp_path / "b").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda path: read_csv(path, "y"),
+        load_mlp,
+        load_predictor,
+        MLP(1, [1]).load,
+        lambda path: MLP(1, [1]).save(path / "m.json"),
+        lambda path: MLP(1, [1]).save(path.parent / "none" / path.name),
+        lambda path: write_json(path, math.nan),
+        lambda path: resume(path, MLP(1, [1]), SGD([Value(1.0)])),
+    ],
+)
+@pytest.mark.parametrize(
+    "content", ["{", "{}", "1;2", '{"model": 1, "state": 2, "optimizer": 3, "history": 4}']
+)
+def test_no_message_carries_the_control_characters_of_a_file_name(tmp_path, use, content):
+    path = tmp_path / "a\x1b[31m\nb.csv"
+    path.write_text(content)
+    with pytest.raises((ValueError, OSError)) as caught:
+        use(path)
+    assert not {"\x1b", "\n"} & set(str(caught.value))
+
+
+def test_a_history_from_a_file_shows_no_control_characters():
+    assert repr(History(loss=[1.0], **{"\x1b[31m": [2.0]})) == "<History of 1 epochs, loss 1, \ufffd[31m 2>"

@@ -124,3 +124,13 @@ def test_what_could_not_be_read_from_a_file_is_refused_before_it_is_saved():
     three = Dataset([[1], [2], [3]], [0, 1, 2], classes=["a", "b", "c"])
     with pytest.raises(ValueError, match="tells 2 classes apart, and the data has 3"):
         Predictor.of(MLP(1, [1]), three)
+
+
+def test_signed_targets_are_predicted_as_signs(tmp_path):
+    data = moons(4).signed()
+    predict = Predictor.of(MLP(2, [1], seed=1), data)
+    outputs = [predict.model(inputs).data for inputs in data.inputs]
+    assert [predict(inputs) for inputs in data.inputs] == ["1" if out > 0 else "-1" for out in outputs]
+    assert len({*map(predict, data.inputs)}) == 2
+    predict.save(tmp_path / "m.json")
+    assert load_predictor(tmp_path / "m.json")(data.inputs[0]) == predict(data.inputs[0])

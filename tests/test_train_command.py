@@ -352,3 +352,13 @@ def test_a_model_that_was_not_trained_yet_is_resumed(tmp_path, monkeypatch, caps
     resumed = json.loads((tmp_path / "xor_model.json").read_text())
     assert main(["train", "xor", "--epochs", "2", "--overwrite"]) == 0
     assert json.loads((tmp_path / "xor_model.json").read_text()) == resumed
+
+
+def test_targets_of_minus_one_and_one_are_two_classes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    signs = "".join(f"{x},{1 if x > 0 else -1}\n" for x in (-3, -2, -1, 1, 2, 3))
+    (tmp_path / "signs.csv").write_text(f"x,y\n{signs}")
+    assert main(["train", "--csv", "signs.csv", "--target", "y", "--hidden", "4", "--epochs", "150"]) == 0
+    assert "to predict: one of 2 classes, -1, 1" in capsys.readouterr().out
+    assert main(["predict", "signs_model.json", "--csv", "signs.csv"]) == 0
+    assert capsys.readouterr().out.split() == ["-1"] * 3 + ["1"] * 3

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, SupportsFloat
 
 from tinygrad_edu._common import files
-from tinygrad_edu._common.text import one_line
+from tinygrad_edu._common.text import one_line, shown
 from tinygrad_edu.engine.errors import as_float
 from tinygrad_edu.engine.value import Value
 
@@ -136,10 +136,10 @@ def read_saved(path: str | os.PathLike[str], model: Module, *keys: str) -> dict[
     saved, wanted = content["model"], model.structure()
     if saved != wanted:
         if not isinstance(saved, dict):
-            raise ValueError(f"{path} does not say how its model was built: is it the right file?")
+            raise ValueError(f"{shown(path)} does not say how its model was built: is it the right file?")
         differs = [key for key in {**saved, **wanted} if saved.get(key) != wanted.get(key)]
         pairs = [f"{key} {saved.get(key)!r:.60} in place of {wanted.get(key)!r:.60}" for key in differs[:3]]
-        raise ValueError(f"{path} is of another model than {model}: it has {', '.join(pairs)}")
+        raise ValueError(f"{shown(path)} is of another model than {model}: it has {', '.join(pairs)}")
     return content
 
 

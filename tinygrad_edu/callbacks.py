@@ -22,7 +22,7 @@ from typing import Any
 
 from tinygrad_edu._common import files
 from tinygrad_edu._common.checks import is_number, whole
-from tinygrad_edu._common.text import markdown_table
+from tinygrad_edu._common.text import markdown_table, one_line, shown
 from tinygrad_edu._module import Module, named_parts, read_saved
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.optim import Optimizer
@@ -47,7 +47,7 @@ class History(dict[str, list[float]]):
         return len(self.get("loss", []))
 
     def __repr__(self) -> str:
-        last = "".join(f", {name} {numbers[-1]:.4g}" for name, numbers in self.items() if numbers)
+        last = "".join(f", {one_line(name)} {numbers[-1]:.4g}" for name, numbers in self.items() if numbers)
         return f"<History of {self.epochs} epochs{last}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -234,9 +234,11 @@ def resume(path: str | os.PathLike[str], model: Module, optimizer: Optimizer) ->
     history = content["history"]
     columns: list[Any] = [*history.values()] if isinstance(history, dict) and "loss" in history else [None]
     if not all(isinstance(numbers, list) and all(map(is_number, numbers)) for numbers in columns):
-        raise ValueError(f"{path} is not a checkpoint: its history is not lists of numbers with the loss")
+        raise ValueError(
+            f"{shown(path)} is not a checkpoint: its history is not lists of numbers with the loss"
+        )
     if len({len(numbers) for numbers in columns}) > 1:
-        raise ValueError(f"{path} is not a checkpoint: its history has different numbers of epochs")
+        raise ValueError(f"{shown(path)} is not a checkpoint: its history has different numbers of epochs")
     before = optimizer.state_dict()
     optimizer.load_state_dict(content["optimizer"])
     try:

@@ -24,7 +24,7 @@ from typing import Any, TypeGuard
 from tinygrad_edu._common.checks import as_list, is_number, whole
 from tinygrad_edu._common.files import read_bytes
 from tinygrad_edu._common.names import look_up
-from tinygrad_edu._common.text import in_markdown, markdown_table, one_line, plural
+from tinygrad_edu._common.text import in_markdown, markdown_table, one_line, plural, shown
 from tinygrad_edu.engine.errors import as_float
 
 NO_WORDS = "leave the column out, or make one of 0 and 1 for each word (pandas.get_dummies)"
@@ -499,11 +499,14 @@ def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
     header, rows = _read_table(path)
     if len(header) == 1 and target not in header:
         raise ValueError(
-            f"{path} has one column, {header[0][:40]!r}: separate cells by a comma, a semicolon, a tab or |"
+            f"{shown(path)} has one column, {header[0][:40]!r}: "
+            "separate cells by a comma, a semicolon, a tab or |"
         )
     place = look_up("column", target, {name: place for place, name in enumerate(header)})
     if len(header) == 1:
-        raise ValueError(f"{path}: besides the target {target!r} there is no column to predict it from")
+        raise ValueError(
+            f"{shown(path)}: besides the target {target!r} there is no column to predict it from"
+        )
 
     words = [cells[place] for _, cells in rows]
     known = {word for word in words if word.lower() not in MISSING}
@@ -511,7 +514,7 @@ def read_csv(path: str | os.PathLike[str], target: str) -> Dataset:
     for line, cells in rows:
         if classes and cells[place].lower() in MISSING:
             missing = _missing(cells[place], "class")
-            raise ValueError(f"{path}, line {line}, column {header[place][:40]!r}: {missing}")
+            raise ValueError(f"{shown(path)}, line {line}, column {header[place][:40]!r}: {missing}")
     number_of = {name: number for number, name in enumerate(classes)}
     inputs = _numbers(path, header, rows, [i for i in range(len(header)) if i != place])
     targets = [number_of[word] for word in words] if classes else [
@@ -538,7 +541,9 @@ def _read_table(path: str | os.PathLike[str]) -> tuple[list[str], Lines]:
     except UnicodeDecodeError as error:
         text, wrong = "", error.start
     if wrong >= 0:
-        raise ValueError(f"{path} is not a CSV file in UTF-8, because of byte {wrong}: save it as UTF-8")
+        raise ValueError(
+            f"{shown(path)} is not a CSV file in UTF-8, because of byte {wrong}: save it as UTF-8"
+        )
     skipped = 0
     if text[:4].lower() == "sep=" and text[5:6] in ("\r", "\n"):
         separator, text, skipped = text[4], text[5:].lstrip("\r\n"), 1
@@ -547,9 +552,9 @@ def _read_table(path: str | os.PathLike[str]) -> tuple[list[str], Lines]:
     try:
         lines = _lines(text, separator, skipped)
     except ValueError as error:
-        raise ValueError(f"{path}, {error}") from None
+        raise ValueError(f"{shown(path)}, {error}") from None
     if len(lines) < 2:
-        raise ValueError(f"{path} has no data: it needs a line of column names and lines of numbers")
+        raise ValueError(f"{shown(path)} has no data: it needs a line of column names and lines of numbers")
     (_, header), *rows = lines
     _expect_table(path, header, rows)
     return header, rows
@@ -601,19 +606,19 @@ def _expect_table(path: str | os.PathLike[str], header: list[str], rows: Lines) 
     if any(nameless):
         place = nameless.index(True)
         reason = "is there a separator too many?" if place else "are these numbers of rows? Leave them out"
-        raise ValueError(f"{path}: column {place + 1} has no name: {reason}")
+        raise ValueError(f"{shown(path)}: column {place + 1} has no name: {reason}")
     if all(map(_reads_as_number, header)):
-        raise ValueError(f"{path}: the first line holds numbers only: it must name the columns")
+        raise ValueError(f"{shown(path)}: the first line holds numbers only: it must name the columns")
     seen: set[str] = set()
     for name in header:
         if name in seen:
-            raise ValueError(f"{path}: two columns are named {name[:40]!r}: rename one of them")
+            raise ValueError(f"{shown(path)}: two columns are named {name[:40]!r}: rename one of them")
         seen.add(name)
     for line, cells in rows:
         if len(cells) != len(header):
             given = f"{len(cells)} {plural('cell', len(cells))}"
             raise ValueError(
-                f"{path}, line {line}: {given}, but {len(header)} {plural('column', len(header))}"
+                f"{shown(path)}, line {line}: {given}, but {len(header)} {plural('column', len(header))}"
             )
 
 
@@ -632,7 +637,7 @@ def _numbers(
             place = next(place for place in places if not _is_finite(cells[place]))
             words = not any(_reads_as_number(others[place]) for _, others in rows)
             problem = _problem(cells[place], words)
-            raise ValueError(f"{path}, line {line}, column {header[place][:40]!r}: {problem}")
+            raise ValueError(f"{shown(path)}, line {line}, column {header[place][:40]!r}: {problem}")
         numbers.append(row)
     return numbers
 

@@ -21,7 +21,7 @@ from typing import Any, Literal, SupportsFloat
 from tinygrad_edu._common.checks import as_list, whole
 from tinygrad_edu._common.files import read_json
 from tinygrad_edu._common.names import look_up
-from tinygrad_edu._common.text import plural
+from tinygrad_edu._common.text import plural, shown
 from tinygrad_edu._module import Module
 from tinygrad_edu._torch import LayerNumbers, layer_numbers, sequential
 from tinygrad_edu.engine.errors import DomainError
@@ -416,7 +416,7 @@ def load_mlp(path: str | os.PathLike[str]) -> MLP:
     built, state = saved["model"], saved["state"]
     if not isinstance(built, dict) or built.get("kind") != "MLP" or not isinstance(state, dict):
         kind = built.get("kind") if isinstance(built, dict) else built
-        raise ValueError(f"{path} holds no MLP, but {str(kind)[:40]!r}")
+        raise ValueError(f"{shown(path)} holds no MLP, but {str(kind)[:40]!r}")
     try:
         sizes = _checked_sizes(built["inputs"], built["layers"])
         if sum(map(math.prod, pairwise(sizes))) > len(state):
@@ -427,7 +427,7 @@ def load_mlp(path: str | os.PathLike[str]) -> MLP:
         model = MLP(sizes[0], sizes[1:], names, bias=built["bias"])
     except (KeyError, TypeError, ValueError) as error:
         problem = f"{error} is missing" if type(error) is KeyError else error
-        raise ValueError(f"{path} does not describe an MLP: {problem}") from None
+        raise ValueError(f"{shown(path)} does not describe an MLP: {problem}") from None
     model.load_state_dict(state)
     return model
 

@@ -20,7 +20,7 @@ from typing import Any
 from tinygrad_edu._common import files
 from tinygrad_edu._common.checks import as_list, is_number
 from tinygrad_edu._common.names import look_up
-from tinygrad_edu._common.text import one_line
+from tinygrad_edu._common.text import one_line, shown
 from tinygrad_edu.datasets import Dataset, Line, Row, Scaling
 from tinygrad_edu.metrics import as_number, predicted_class
 from tinygrad_edu.nn import MLP, load_mlp
@@ -68,7 +68,10 @@ class Predictor:
             raise ValueError(
                 f"{model} has {outputs} outputs, and the data {len(data.scaling.targets)} targets"
             )
-        return cls(model, data.columns, data.target, data.classes, data.has_classes, data.scaling)
+        classes = data.classes
+        if data.has_classes and -1 in data.targets:
+            classes = classes or ["-1", "1"]  # which have the numbers 0 and 1 here
+        return cls(model, data.columns, data.target, classes, data.has_classes, data.scaling)
 
     def __call__(self, inputs: Sequence[float] | Mapping[str, float]) -> Any:
         """Return the prediction for inputs in the data's own units.
@@ -163,7 +166,7 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
         and (scaling is None or _is_scaling(scaling, width, outputs))
     )
     if not sound:
-        raise ValueError(f"{path} does not fit its own model: columns, classes or scaling are damaged")
+        raise ValueError(f"{shown(path)} does not fit its own model: columns, classes or scaling are damaged")
     pairs = scaling and Scaling(*map(_lines, scaling.values()))
     return Predictor(model, columns, target, classes, content["predicts"] == "class", pairs)
 

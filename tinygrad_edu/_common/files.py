@@ -7,6 +7,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tinygrad_edu._common.text import shown
+
 MOST_BYTES = 500_000_000
 """The largest file that is read: a network of ten million parameters."""
 
@@ -97,15 +99,15 @@ def expect_place_for(path: str | os.PathLike[str]) -> None:
     """
     target = Path(path)
     if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder: name a file in it")
+        raise IsADirectoryError(f"{shown(target)} is a folder: name a file in it")
     if target.exists() and not target.is_file():
-        raise OSError(f"{target} is a device, not a file: name another")
+        raise OSError(f"{shown(target)} is a device, not a file: name another")
     if not target.parent.is_dir():
         raise FileNotFoundError(
-            f"there is no folder {target.parent} to write {target.name} into: make it first"
+            f"there is no folder {shown(target.parent)} to write {shown(target.name)} into: make it first"
         )
     if not os.access(target.parent, os.W_OK):
-        raise PermissionError(f"the folder {target.parent} is not writable: choose another")
+        raise PermissionError(f"the folder {shown(target.parent)} is not writable: choose another")
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
@@ -120,7 +122,7 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
 
         text = json.dumps(content, indent=1, allow_nan=False)
     except ValueError:
-        raise ValueError(f"{path} is not written: a number in it is infinite or NaN") from None
+        raise ValueError(f"{shown(path)} is not written: a number in it is infinite or NaN") from None
     write_whole(path, f"{text}\n".encode())
 
 
@@ -134,7 +136,9 @@ def read_bytes(path: str | os.PathLike[str], most: int = MOST_BYTES) -> bytes:
     with open(path, "rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
-        raise ValueError(f"{path} is larger than {most // 1_000_000} million bytes, which is the limit")
+        raise ValueError(
+            f"{shown(path)} is larger than {most // 1_000_000} million bytes, which is the limit"
+        )
     return content
 
 
@@ -155,8 +159,8 @@ def read_json(path: str | os.PathLike[str], keys: tuple[str, ...]) -> dict[str, 
 
         content = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not a JSON file: {error}") from None
+        raise ValueError(f"{shown(path)} is not a JSON file: {error}") from None
     missing = [key for key in keys if not isinstance(content, dict) or key not in content]
     if missing:
-        raise ValueError(f"{path} has no {' and no '.join(map(repr, missing))}: is it the right file?")
+        raise ValueError(f"{shown(path)} has no {' and no '.join(map(repr, missing))}: is it the right file?")
     return dict(content)

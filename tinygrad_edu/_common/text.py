@@ -18,6 +18,15 @@ def one_line(label: str, most: int = 40) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def shown(path: object) -> str:
+    r"""Return the name of a file for a message: in one line, without control characters.
+
+    >>> shown("a\x1b[31m.csv")
+    'a�[31m.csv'
+    """
+    return one_line(str(path), 500)
+
+
 def plural(noun: str, number: int) -> str:
     """Return a regular noun as it stands behind a number.
 

@@ -5,7 +5,7 @@ import io
 import math
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> None:
         OSError: if a file cannot be read or written.
     """
     model_file, plot_file = _checked_files(options)
-    data = read_csv(options.csv, options.target) if options.csv else _classic(options.dataset, options.seed)
+    data = _table(options.csv, options.target) if options.csv else _classic(options.dataset, options.seed)
     task = _task(data)
     earlier = load_predictor(model_file) if options.resume else None
     if earlier and (earlier.columns, earlier.classes) != (data.columns, data.classes):
@@ -192,7 +192,7 @@ def _print_measured(history: History) -> None:
         print(f"interrupted after {history.epochs} epochs; the model keeps what it has learnt")
     for column, numbers in history.items():
         if numbers and " of " not in column:
-            print(f"{column.replace('_', ' ')}: {short(numbers[-1])}")
+            print(f"{one_line(column.replace('_', ' '))}: {short(numbers[-1])}")
 
 
 def short(number: float) -> str:
@@ -214,6 +214,14 @@ def _classic(name: str, seed: int) -> Dataset:
     except ImportError as error:  # the digits need an extra
         raise ValueError(str(error)) from None
     return data
+
+
+def _table(path: str, target: str) -> Dataset:
+    """Return the data of a CSV file; targets of −1 and 1 become two classes of these names."""
+    data = read_csv(path, target)
+    if {*data.targets} != {-1, 1}:
+        return data
+    return replace(data, targets=[int(target > 0) for target in data.targets], classes=["-1", "1"])
 
 
 def _sizes(text: str) -> list[int]:
