@@ -1,5 +1,6 @@
 """The gradient check finds what is wrong, passes what is right, and says where it cannot tell."""
 
+import contextlib
 import math
 import random
 
@@ -7,6 +8,7 @@ import pytest
 
 import tinygrad_edu
 from tinygrad_edu import Value, check_gradient
+from tinygrad_edu.engine.complex_step import complex_step
 from tinygrad_edu.engine.op import TABLE, Op
 from tinygrad_edu.three_layer import worked_example
 
@@ -15,6 +17,9 @@ SMOOTH = [
     "acos", "atan", "sinh", "cosh", "tanh", "asinh", "atanh", "sigmoid", "softplus", "softsign",
     "erf", "erfc", "gelu", "silu", "mish", "selu", "neg",
 ]  # fmt: skip
+
+NO_COMPLEX_STEP = ["erf", "erfc", "gelu", "normal_cdf"]
+NUMBERS = [0.37, -0.13, 0.71, 1.58, -2.64, 3.41]
 
 
 def broken(name, factor):
@@ -76,13 +81,58 @@ def test_the_worked_example_by_names():
         (abs, 0.0),
         (lambda x: x.relu(), 0.0),
         (lambda x: tinygrad_edu.maximum(x, 1.0), 1.0),
-        (lambda x: (x + 1e16) - 1e16, 1.0),  # rounding leaves steps
+        (lambda x: (x.erf() + 1e16) - 1e16, 1.0),  # rounding leaves steps, and there is no complex step
     ],
 )
 def test_what_differences_cannot_tell(function, at):
     check = check_gradient(function, at)
     assert check
     assert len(check.undecided) == 1
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "slope"),
+    [
+        (lambda x: (x + 1e16) - 1e16, 1.0, 1.0),  # rounding leaves steps
+        (lambda x: (x.sin() + 1e16) - 1e16, 1.0, math.cos(1.0)),  # or nothing at all
+        (lambda x: (x * x + 1e12) - 1e12, 1e-3, 2e-3),
+    ],
+)
+def test_a_complex_step_confirms_what_rounding_hides(function, at, slope):
+    (entry,) = check_gradient(function, at).entries
+    assert entry.verdict == "right"
+    assert entry.expected == pytest.approx(slope, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in NO_COMPLEX_STEP])
+def test_complex_steps_agree_with_the_slopes(name):
+    """They use the values alone, so that this compares every rule with its own local derivatives."""
+    op, steps = TABLE[name], 0
+    for start in range(len(NUMBERS)):
+        numbers = [Value(NUMBERS[(start + 2 * i) % len(NUMBERS)]) for i in range(op.arity * 3)]
+        args = [numbers[3 * i : 3 * i + 3] for i in range(op.arity)] if op.over_lists else numbers[: op.arity]
+        parameters = {"low": -1.0, "high": 1.5, "k": 1.0}
+        given = {name: op.defaults.get(name, parameters.get(name, 3.0)) for name in op.takes}
+        with contextlib.suppress(ValueError):  # outside the domain
+            result = op(*args, **given)
+            for value, slope in zip(result.args, result.slopes, strict=True):
+                assert complex_step([result], value) == pytest.approx([slope], rel=1e-12, abs=1e-15)
+                steps += 1
+    assert steps > 1
+
+
+def test_there_is_no_complex_step_through_erf():
+    x, y = Value(0.5), Value(-0.5)
+    with pytest.raises(ValueError, match="there is no complex step through <operation erf>"):
+        complex_step([x.erf()], x)
+    with pytest.raises(ValueError, match="there is no complex step through <operation pow>"):
+        complex_step([tinygrad_edu.pow(y, 201.0)], y)
+
+
+def test_what_the_graph_does_not_know_is_found():
+    """To the chain rule, and to a complex step, ``data`` is a fixed number."""
+    assert not check_gradient(lambda x: x * x.data**2, 3.0)
+    assert not check_gradient(lambda x: (x + 1e10) - 1e10 + Value(x.data**2), 3.0)
 
 
 def test_near_the_end_of_the_domain():

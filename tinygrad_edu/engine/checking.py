@@ -3,17 +3,24 @@
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple, SupportsFloat
 
 from tinygrad_edu._common.text import markdown_table, one_line
 from tinygrad_edu.engine import rules
+from tinygrad_edu.engine.complex_step import complex_step
 from tinygrad_edu.engine.derivatives import jacobian
 from tinygrad_edu.engine.errors import as_float, expect_values
-from tinygrad_edu.engine.gradient import gradient, listed, replayed
+from tinygrad_edu.engine.gradient import adjoints, gradient, listed, local_derivatives, replayed
 from tinygrad_edu.engine.value import Value, topological_order
 
 CLOSE = 1e-6
 """The largest relative error of a derivative that passes."""
+
+UNIT = sys.float_info.epsilon
+
+CLOSE_BY = 2.0**-44
+"""How far off, in proportion, a complex step is taken again: at a kink it gives another derivative there."""
 
 
 class Entry(NamedTuple):
@@ -23,11 +30,11 @@ class Entry(NamedTuple):
         argument: the label of what the root was differentiated with respect to; of a second derivative, of
             both, as "x, y".
         at: the number of the argument.
-        expected: the derivative by differences.
+        expected: the derivative by differences, or by a complex step.
         uncertainty: how far that number may be wrong.
         got: the derivative by the chain rule.
-        verdict: "right", "wrong", or "undecided" where differences cannot tell: at a kink, or where rounding
-            takes too many digits.
+        verdict: "right", "wrong", or "undecided" where neither differences nor a complex step can tell: at a
+            kink, or where rounding takes too many digits.
     """
 
     argument: str
@@ -64,7 +71,7 @@ class Check:
 
     @property
     def undecided(self) -> list[Entry]:
-        """The derivatives of which differences cannot tell."""
+        """The derivatives that could not be judged."""
         return [entry for entry in self.entries if entry.verdict == "undecided"]
 
     def _rows(self) -> list[tuple[str, ...]]:
@@ -107,7 +114,9 @@ def check_gradient(
     """Compare derivatives by the chain rule with central differences of the value.
 
     The step is adapted: differences with steps that are halved again and again are extrapolated (Ridders,
-    1982), and the best of them, with an estimate of its own error, is what counts.
+    1982), and the best of them, with an estimate of its own error, is what counts. Where rounding hides a
+    derivative from differences, a complex step confirms it, if all operations are analytic: it has no
+    difference in it. It must agree with the differences, and with a complex step close by.
 
     Args:
         what: the root of a graph; or a function of Values that returns one.
@@ -141,24 +150,49 @@ def check_gradient(
     start = [leaf.data for leaf in leaves]
     names = [one_line(leaf.label) or f"x{place}" for place, leaf in enumerate(leaves, 1)]
     root, inputs = build(start)
-    if order == 1:
-        rows, labels = jacobian([root], inputs), [names]
-    else:
-        rows = jacobian(gradient(root, inputs), inputs)
-        labels = [[f"{first}, {second}" for second in names] for first in names]
+    outputs = [root] if order == 1 else gradient(root, inputs)
+    rows, rounding = jacobian(outputs, inputs), [*map(_rounding, outputs)]
+    labels = [names] if order == 1 else [[f"{first}, {second}" for second in names] for first in names]
 
     def values(numbers: Sequence[float]) -> list[float]:
         """Return what is differentiated: the root, or its gradient."""
         root, inputs = build(numbers)
         return [root.data] if order == 1 else jacobian([root], inputs)[0]
 
-    return Check(
-        [
-            judged(labels[row][place], start[place], expected, uncertainty, rows[row][place])
-            for place in range(len(start))
-            for row, (expected, uncertainty) in enumerate(differences(values, start, place))
-        ]
-    )
+    @cache
+    def complex_steps(place: int) -> list[tuple[float, float]]:
+        """Return the same by complex steps, each with its change to close by; [] if there are none."""
+        found = []
+        for shift in (0.0, -CLOSE_BY, CLOSE_BY):
+            numbers = [*start]
+            numbers[place] += shift * abs(start[place] or 1.0)
+            try:
+                root, inputs = build(numbers)
+                outputs = [root] if order == 1 else gradient(root, inputs)
+                found.append(complex_step(outputs, inputs[place]))
+            except (ArithmeticError, ValueError):
+                return []
+        return [(here, max(abs(here - there) for there in near)) for here, *near in zip(*found, strict=True)]
+
+    entries = []
+    for place in range(len(start)):
+        for row, (expected, uncertainty) in enumerate(differences(values, start, place, rounding)):
+            entry = judged(labels[row][place], start[place], expected, uncertainty, rows[row][place])
+            if entry.verdict == "undecided" and complex_steps(place):
+                exact, change = complex_steps(place)[row]
+                better = judged(entry.argument, entry.at, exact, change, entry.got)
+                if better.verdict == "right" and abs(exact - expected) <= 20 * uncertainty:
+                    entry = better
+            entries.append(entry)
+    return Check(entries)
+
+
+def _rounding(root: Value) -> float:
+    """Return how far the rounding of each result on the way, by half a unit, may move the root in all."""
+    order = topological_order(root)
+    adjoint = adjoints(root, order, local_derivatives)
+    terms = [abs(adjoint.get(value, 0.0) * value.data) for value in order if value.op]
+    return UNIT * math.fsum(filter(math.isfinite, terms))
 
 
 Builder = Callable[[Sequence[float]], tuple[Value, list[Value]]]
@@ -199,9 +233,14 @@ def _builder(what: Any, at: Sequence[Any], wrt: list[Value]) -> tuple[Builder, l
 
 
 def differences(
-    values: Callable[[Sequence[float]], list[float]], start: Sequence[float], place: int
+    values: Callable[[Sequence[float]], list[float]],
+    start: Sequence[float],
+    place: int,
+    rounding: Sequence[float] = (0.0,),
 ) -> list[tuple[float, float]]:
     """Return the derivatives of ``values`` along one argument, each with an estimate of its error.
+
+    ``rounding`` says of each value how far it may be off.
 
     Ridders, "Accurate computation of F'(x) and F'(x)F''(x)", 1982: central differences whose steps shrink by
     a constant factor, and from them by Neville's algorithm the limit for the step 0. The best entry of the
@@ -230,7 +269,7 @@ def differences(
         for i, (above, below) in enumerate(zip(up, down, strict=True)):
             # A kink shows as slopes that differ on both sides, and stay so however small the step is.
             bend = abs(above - 2 * here[i] + below) / step
-            noise = 4 * sys.float_info.epsilon * max(abs(above), abs(below), abs(here[i])) / step
+            noise = 4 * UNIT * max(abs(above), abs(below), abs(here[i])) / step + rounding[i] / step
             row, factor = [(above - below) / (2 * step)], shrink**2
             for before in tables[i]:
                 row.append((factor * row[-1] - before) / (factor - 1))

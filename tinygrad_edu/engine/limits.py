@@ -61,12 +61,17 @@ def _extended(function: Callable[..., Any], args: Sequence[float]) -> Extended:
         return Extended(there if args and args[0] == pole else math.nan)
 
 
-def _kept(operator: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args: Extended(operator(*args))
+def keep_type(kind: type, base: type, operators: Sequence[str]) -> None:
+    """Make the operators of a class that is derived from ``base`` give that class, not ``base``."""
+
+    def kept(operator: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args: kind(operator(*args))
+
+    for name in operators:
+        setattr(kind, f"__{name}__", kept(getattr(base, f"__{name}__")))
 
 
-for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "neg", "abs"):
-    setattr(Extended, f"__{_name}__", _kept(getattr(float, f"__{_name}__")))
+keep_type(Extended, float, ("add", "radd", "sub", "rsub", "mul", "rmul", "neg", "abs"))
 
 
 def value(op: Any, numbers: Sequence[float], values: Sequence[Any] = ()) -> float:
