@@ -90,10 +90,9 @@ def from_json(text: str) -> Value | list[Value]:
         raise ValueError(f"this is no graph written by to_json: {str(error)[:80]}") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise ValueError(f"this is no graph written by to_json: it has no {FORMAT!r} in it")
-    if found.get("version") != VERSION:
-        raise ValueError(
-            f"the graph has version {str(found.get('version'))[:20]}, and only {VERSION} is known here"
-        )
+    version = found.get("version")
+    if version != VERSION or isinstance(version, bool):
+        raise ValueError(f"the graph has version {version!r:.20}, and only {VERSION} is known here")
     nodes, roots = found.get("nodes"), found.get("roots")
     if not isinstance(nodes, list) or not isinstance(roots, list) or not roots:
         raise ValueError("the graph needs a list of nodes and a list of roots")
@@ -103,7 +102,7 @@ def from_json(text: str) -> Value | list[Value]:
     for place, node in enumerate(nodes):
         try:
             values.append(_value(node, values))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
             raise ValueError(f"node {place} of the graph is refused: {one_line(reason, 200)}") from None
     if not all(_is_place(root, values) for root in roots):
