@@ -460,3 +460,12 @@ def test_tables_of_pandas():
     assert Dataset(table[["area"]], table[["floor", "price"]]).targets == [[1.5, 7.0], [2.0, 8.0]]
     words = pandas.get_dummies(pandas.DataFrame({"kind": ["red", "blue"]}))
     assert Dataset(words, [0, 1]).inputs == [[0.0, 1.0], [1.0, 0.0]]
+
+
+def test_sizes_and_fractions_of_another_type_are_refused():
+    for size in (0, 2.5, "3"):
+        with pytest.raises(ValueError, match="the size is a whole number of at least 1"):
+            one_hot(size)
+    for fraction in ("0.5", None, math.nan):
+        with pytest.raises(ValueError, match=r"a fraction of .* leaves one side empty"):
+            moons(10).split(fraction)

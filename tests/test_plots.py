@@ -171,3 +171,19 @@ def test_a_legend_has_names_that_begin_with_an_underscore():
     history = {"loss": [1.0], "weights of _x$": [1.0], "gradients of _x$": [1.0]}
     for axes in plots.layers_over_time(history):
         assert [text.get_text().strip() for text in axes.get_legend().get_texts()] == [r"_x\$"]
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.images([]), "images have the same number of pixels each, and here are none"),
+        (lambda: plots.images([[1] * 4, [1] * 9]), r"the same number of pixels each, and here are \[4, 9\]"),
+        (lambda: plots.images([[1] * 4], columns=0), "columns is a whole number of at least 1, not 0"),
+        (lambda: plots.codes([[1]], [0]), "1 codes of at least two numbers need as many classes, not 1"),
+        (lambda: plots.codes([[1, 2]], [0, 1]), "need as many classes, not 2"),
+        (lambda: plots.predictions(MLP(1, [1]), []), "there are no examples to plot"),
+    ],
+)
+def test_what_cannot_be_drawn_gets_one_clear_line(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()

@@ -73,7 +73,7 @@ def node(**changes):
         (change(format="torch"), "no graph"),
         (change(version=2), "version 2"),
         (change(version=True), "version True"),
-        (change(version="\x1b[31m"), r"version '\\x1b\[31m', and only 1"),
+        (change(version="\x1b[31m"), r"version '\x1b[31m', and only 1"),
         (change(nodes=[{"data": 10**400}]), "node 0 of the graph is refused: int too large"),
         (change(nodes="abc"), "list of nodes"),
         (change(roots=[]), "list of roots"),

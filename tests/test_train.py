@@ -833,3 +833,28 @@ def test_options_of_a_wrong_type_get_one_clear_line(options, message):
     model = MLP(2, [2, 1], seed=0)
     with pytest.raises(TypeError, match=message):
         fit(model, xor(), "binary_cross_entropy", "sgd", epochs=3, progress=False, **options)
+
+
+def test_accuracy_refuses_classes_that_the_outputs_do_not_have():
+    two = [Value(0.0), Value(1.0)]
+    for target in (2, -1, 0.5):
+        with pytest.raises(ValueError, match=f"there is no class {target}: the 2 outputs are counted from 0"):
+            accuracy(two, target)
+    with pytest.raises(ValueError, match="2 outputs and 3 targets do not fit"):
+        accuracy(two, [1, 0, 0])
+    with pytest.raises(ValueError, match="there are no outputs"):
+        accuracy([], 0)
+
+
+@pytest.mark.parametrize(
+    ("example", "message"),
+    [
+        (([1, 2], "a"), "the target 'a' is text|one real number, not str"),
+        ((["a", "b"], 1), "one real number, not str"),
+        (([1, 2], None), "one real number, not NoneType"),
+    ],
+)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_examples_that_are_no_numbers_are_refused_in_words(example, message, compiled):
+    with pytest.raises((ValueError, TypeError), match=message):
+        fit(MLP(2, [1]), [example], "binary_cross_entropy", "sgd", progress=False, compiled=compiled)

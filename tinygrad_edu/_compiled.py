@@ -19,6 +19,7 @@ from tinygrad_edu.engine import common
 from tinygrad_edu.engine.errors import DomainError
 from tinygrad_edu.engine.gradient import differentiable
 from tinygrad_edu.engine.value import Value
+from tinygrad_edu.metrics import as_numbers
 from tinygrad_edu.optim import Optimizer
 from tinygrad_edu.program.lift import Lifted
 from tinygrad_edu.program.lift_arrays import numpy, picked, reverse
@@ -69,10 +70,6 @@ class _Given(Value):
     __ne__ = __bool__ = __int__ = __index__ = __float__ = __round__ = _looked_at  # type: ignore[assignment]
 
 
-def _numbers(part: Any) -> list[float]:
-    return [x if type(x) is float else x.data if isinstance(x, Value) else float(x) for x in as_list(part)]
-
-
 def _arranged(part: Any, values: list[Value]) -> Any:
     """Return Values as inputs or targets are given: in a list, or one alone."""
     return values if isinstance(part, (Sequence, tuple)) or hasattr(part, "__len__") else values[0]
@@ -92,10 +89,12 @@ class Recording:
         inputs, target = examples[0]
         before, common.comparisons = common.comparisons, []
         try:
-            self.inputs: list[Value] = [_Given(x, f"input {k}") for k, x in enumerate(_numbers(inputs), 1)]
+            self.inputs: list[Value] = [
+                _Given(x, f"input {k}") for k, x in enumerate(as_numbers(as_list(inputs)), 1)
+            ]
             self.outputs = model(_arranged(inputs, [*self.inputs]))
             _expect_no_comparison(common.comparisons)
-            given = [_Given(x, f"target {k}") for k, x in enumerate(_numbers(target), 1)]
+            given = [_Given(x, f"target {k}") for k, x in enumerate(as_numbers(as_list(target)), 1)]
             self._targets: dict[tuple[float, ...], Any] = {}
             try:
                 self.losses = [loss(self.outputs, _arranged(target, [*given]))]
@@ -103,7 +102,7 @@ class Recording:
                 self.inputs += given
             except (TypeError, ValueError):  # it looks at the target, whose numbers are not known yet
                 for _, each in examples:
-                    self._targets.setdefault(tuple(_numbers(each)), each)
+                    self._targets.setdefault(tuple(as_numbers(as_list(each))), each)
                 if len(self._targets) > MOST_TARGETS:
                     raise
                 common.comparisons = []
@@ -116,11 +115,11 @@ class Recording:
     def row(self, example: tuple[Any, Any]) -> list[float]:
         """Return the numbers of an example that ``inputs`` stand for."""
         inputs, target = example
-        return _numbers(inputs) + ([] if self._targets else _numbers(target))
+        return as_numbers(as_list(inputs)) + ([] if self._targets else as_numbers(as_list(target)))
 
     def choice(self, example: tuple[Any, Any]) -> int:
         """Return which of ``losses`` is that of an example."""
-        return self._choice[tuple(_numbers(example[1]))] if self._targets else 0
+        return self._choice[tuple(as_numbers(as_list(example[1])))] if self._targets else 0
 
 
 def _expect_no_comparison(made: Iterable[tuple[str, Any, Any, bool]]) -> None:

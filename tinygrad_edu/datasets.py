@@ -303,9 +303,9 @@ def split(examples: Sequence[Any], fraction: float, seed: int = 0) -> tuple[list
     (['a', 'b', 'c'], ['d'])
     """
     count = len(examples)
-    size = round(count * fraction) if 0 < fraction < 1 else 0
+    size = round(count * fraction) if is_number(fraction) and 0 < fraction < 1 else 0
     if not 0 < size < count:
-        raise ValueError(f"a fraction of {fraction} of {count} examples leaves one side empty")
+        raise ValueError(f"a fraction of {fraction!r:.40} of {count} examples leaves one side empty")
     places = random.Random(seed).sample(range(count), count)
     return [examples[i] for i in sorted(places[size:])], [examples[i] for i in sorted(places[:size])]
 
@@ -430,6 +430,7 @@ def one_hot(size: int) -> Dataset:
     >>> list(one_hot(2))
     [([1.0, 0.0], [1.0, 0.0]), ([0.0, 1.0], [0.0, 1.0])]
     """
+    size = whole("the size", size, least=1)
     rows = [[float(i == k) for k in range(size)] for i in range(size)]
     return Dataset(rows, rows)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tinygrad_edu._common.checks import as_list
+from tinygrad_edu._common.text import plural
 from tinygrad_edu.engine.errors import as_float
 from tinygrad_edu.engine.rules import sigmoid
 from tinygrad_edu.engine.value import Value
@@ -38,23 +39,27 @@ def predicted_class(output: Any) -> int:
     """
     outputs = as_list(output)
     scores = as_numbers(outputs)
+    if not scores:
+        raise ValueError("there are no outputs, and so no class")
     if len(scores) > 1:
         return scores.index(max(scores))
     return int(scores[0] > (0.5 if getattr(outputs[0], "op", None) is sigmoid else 0.0))
 
 
 def target_class(output: Any, target: Any) -> int:
-    """Return the class that a target stands for; arguments as for ``accuracy``.
+    """Return the class that a target stands for; arguments and errors as for ``accuracy``.
 
     >>> target_class(Value(0.2), -1), target_class([Value(0.2), Value(0.8)], [0, 1])
     (0, 1)
     """
-    numbers = as_numbers(as_list(target))
+    numbers, count = as_numbers(as_list(target)), len(as_list(output))
+    if len(numbers) not in (1, count):
+        raise ValueError(f"{count} {plural('output', count)} and {len(numbers)} targets do not fit")
     if len(numbers) > 1:
         return predicted_class(numbers)
-    if len(as_list(output)) > 1:
-        if not numbers[0].is_integer():
-            raise ValueError(f"there is no class {numbers[0]:g}: classes are whole numbers from 0")
+    if count > 1:
+        if numbers[0] not in range(count):
+            raise ValueError(f"there is no class {numbers[0]:g}: the {count} outputs are counted from 0")
         return int(numbers[0])
     return int(numbers[0] > (0.5 if 0 <= numbers[0] <= 1 else 0.0))  # a target may be 0.1 or 0.9
 
@@ -66,6 +71,9 @@ def accuracy(output: Any, target: Any) -> float:
         output: the output or the outputs for one example.
         target: of a single output its class, 0 or 1 (or −1 or 1); of a list of outputs the number of the
             class, or a list whose largest number says it.
+
+    Raises:
+        ValueError: if there is no such class, or if the lists are of different lengths.
 
     >>> accuracy(Value(0.2), 1), accuracy([Value(0.1), Value(0.9)], 0)
     (1.0, 0.0)

@@ -170,7 +170,12 @@ def predictions(model: Module, data: Examples, ax: Axes | None = None) -> Axes:
         model: a network with one output.
         data: the examples, as for ``train.fit``. The axes of a standardized ``Dataset`` show its own units.
         ax: the axes to draw into.
+
+    Raises:
+        ValueError: if there are no examples.
     """
+    if not len(data):
+        raise ValueError("there are no examples to plot")
     ax = ax or _new_axes()
     targets = [as_number(as_list(target)[0]) for _, target in data]
     outputs = [as_number(as_list(model(inputs))[0]) for inputs, _ in data]
@@ -193,7 +198,14 @@ def codes(points: Sequence[Sequence[float]], kinds: Sequence[int], ax: Axes | No
         points: the code of each example; of longer codes the first two numbers are shown.
         kinds: the class of each example.
         ax: the axes to draw into.
+
+    Raises:
+        ValueError: if a code has fewer than two numbers, or there are not as many classes as codes.
     """
+    if len(points) != len(kinds) or any(len(point) < 2 for point in points):
+        raise ValueError(
+            f"{len(points)} codes of at least two numbers need as many classes, not {len(kinds)}"
+        )
     ax = ax or _new_axes()
     _scatter(ax, points, kinds, [])
     ax.set(xlabel="code 1", ylabel="code 2", title="codes")
@@ -209,18 +221,24 @@ def images(rows: Sequence[Sequence[float]], columns: int = 10, ax: Axes | None =
         ax: the axes to draw into.
 
     Raises:
-        ValueError: if the number of pixels is not a square.
+        ValueError: if the number of pixels is not a square, or not the same for all images.
     """
-    side = round(len(rows[0]) ** 0.5)
+    columns = whole("columns", columns, least=1)
+    pixels = {len(row) for row in rows}
+    if len(pixels) != 1:
+        raise ValueError(
+            f"images have the same number of pixels each, and here are {sorted(pixels) or 'none'}"
+        )
+    side = round(pixels.pop() ** 0.5)
     if side * side != len(rows[0]):
         raise ValueError(f"{len(rows[0])} pixels make no square image")
     ax = ax or _new_axes()
     lines = -(-len(rows) // columns)
     sheet = [[0.0] * (columns * (side + 1) - 1) for _ in range(lines * (side + 1) - 1)]
-    for place, pixels in enumerate(rows):
+    for place, row in enumerate(rows):
         top, left = place // columns * (side + 1), place % columns * (side + 1)
         for y in range(side):
-            sheet[top + y][left : left + side] = map(as_number, pixels[y * side : (y + 1) * side])
+            sheet[top + y][left : left + side] = map(as_number, row[y * side : (y + 1) * side])
     ax.imshow(sheet, cmap="Greys", vmin=0, vmax=1)
     ax.set_axis_off()
     return ax
