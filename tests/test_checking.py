@@ -158,3 +158,34 @@ def test_mistakes():
         check_gradient(lambda x: math.sin(x.data), 1.0)
     with pytest.raises(ValueError, match="nothing to check"):
         check_gradient(lambda: Value(1.0))
+
+
+@pytest.mark.parametrize("at", [0.0, 1e-12, -1e-9, 1e-7, -1e-6, 1e-5, -1e-3])
+@pytest.mark.parametrize("slope", [0.0, 1.0, -10.0])
+@pytest.mark.parametrize("kink", [1e-3, 1.0])
+def test_a_small_kink_nearby_is_no_wrong_derivative(at, slope, kink):
+    check = check_gradient(lambda x: slope * x + kink * abs(x), at)
+    assert check, check
+    assert check.entries[0].verdict == ("undecided" if abs(at) < 1e-5 else "right")
+
+
+@pytest.mark.parametrize("at", [1e-10, 1e-100, 1e-300])
+def test_an_argument_that_is_very_near_the_end_of_the_domain(at):
+    check = check_gradient(lambda x: x.log(), at)
+    assert [entry.verdict for entry in check.entries] == ["right"]
+    wrong = check_gradient(lambda x: Value._record(broken("log", 1.0001), (x,)), at)
+    assert [entry.verdict for entry in wrong.entries] == ["wrong"]
+
+
+@pytest.mark.parametrize("number", [math.inf, math.nan])
+def test_where_there_are_no_differences_nothing_is_wrong(number):
+    assert check_gradient(lambda x: x * 2.0, number).undecided
+    assert check_gradient(lambda x: x * number, 1.0).undecided
+
+
+def test_arguments_that_would_be_ignored_are_refused():
+    x = Value(2.0, "x")
+    with pytest.raises(TypeError, match="a graph is checked at the data of its leaves"):
+        check_gradient(x * x, 3.0)
+    with pytest.raises(TypeError, match="of a function, every argument is checked"):
+        check_gradient(lambda x: x * x, 3.0, wrt=x)

@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -411,6 +412,23 @@ def test_arrays_of_values(of: Callable[[Any], Any], numbers: list[float]) -> Non
 def test_a_gradient_flows_through_numpys_functions() -> None:
     x = Value(0.5, "x")
     assert gradient(np.arctan(x), x).data == pytest.approx(1 / 1.25, rel=1e-15)
+
+
+def test_comparisons_with_an_array_are_made_item_by_item() -> None:
+    v = Value(2.0)
+    for array in (np.array([1.0, 2.0, 4.0]), vector(), vector().reshape(3, 1)):
+        assert (v > array).ravel().tolist() == [True, False, False]
+        assert (v >= array).ravel().tolist() == [True, True, False]
+        assert (v < array).ravel().tolist() == (array > v).ravel().tolist() == [False, False, True]
+
+
+def test_what_is_missing_or_too_large_is_not_taken_for_a_number() -> None:
+    with pytest.raises(TypeError, match="one real number, not MaskedConstant"):
+        Value(np.ma.masked)
+    for number in (Decimal("1e999"), Decimal("-1e999")):
+        with pytest.raises(OverflowError, match="this Decimal is too large"):
+            Value(number)
+    assert Value(Decimal("-Infinity")).data == -math.inf
 
 
 def test_a_series_of_pandas() -> None:

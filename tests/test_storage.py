@@ -96,6 +96,16 @@ def node(**changes):
         (node(op="power", args=[0], parameters={"n": "x"}), "could not convert"),
         (node(op="log", args=[0], data=math.log(0.5), label=5), "a label is text, not int"),
         (node(op="log", args=[0], data=1.0), "but it says 1.0"),
+        (node(data=10**400), "node 2 of the graph is refused: int too large"),
+        (node(op="power", args=[0], parameters={"n": 10**400}), "node 2 of the graph is refused"),
+        (node(op="power", args=[0], parameters=["n"]), "power has the parameters n"),
+        (node(op="power", args=[0], parameters=None), "power has the parameters n"),
+        (node(constant="yes"), "constant is true or false"),
+        (node(constant=True), "only a number that was given is constant"),
+        (
+            change(nodes=[{"data": 0.0}, {"data": 0.0, "op": "neg", "args": [0]}]),
+            "neg gives -0.0, but it says 0.0",
+        ),
     ],
 )
 def test_a_hostile_file_is_refused(text, says):
@@ -115,6 +125,22 @@ def test_what_cannot_be_stored():
     x.data = 5.0
     with pytest.raises(StaleError):
         to_json(y)
+
+
+def test_no_graph_is_not_stored():
+    with pytest.raises(ValueError, match="at least one Value"):
+        to_json([])
+    with pytest.raises(TypeError, match=r"to_networkx\(roots\) takes Values, not int 3"):
+        to_networkx(3)
+
+
+def test_the_label_of_a_constant_and_the_sign_of_a_gradient_are_kept():
+    y = Value(3.0, "x") * 2.0
+    y.args[1].label = "two"
+    y.grad = -0.0
+    copy = from_json(to_json(y))
+    assert (copy.args[1].label, copy.args[1].is_constant, copy.args[0].is_constant) == ("two", True, False)
+    assert str(copy.grad) == "-0.0"
 
 
 def test_networkx_computes_the_same_gradient():

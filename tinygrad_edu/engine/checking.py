@@ -131,6 +131,7 @@ def check_gradient(
 
     Raises:
         ValueError: for another ``order``, or if there is nothing to check.
+        TypeError: if numbers are given with a graph, or ``wrt`` with a function.
         DomainError: if the derivatives do not exist there.
 
     >>> check = check_gradient(lambda x, y: (x * y).tanh() + x, 0.5, -1.2)
@@ -144,6 +145,10 @@ def check_gradient(
         raise ValueError(
             f"order={order!r}: check_gradient compares first or second derivatives, order=1 or 2"
         )
+    if at and isinstance(what, Value):
+        raise TypeError("numbers belong to a function: a graph is checked at the data of its leaves")
+    if wrt is not None and not isinstance(what, Value):
+        raise TypeError("wrt= belongs to a graph: of a function, every argument is checked")
     build, leaves = _builder(what, at, listed(wrt))
     if not leaves:
         raise ValueError("there is nothing to check: the graph has no leaves but plain numbers")
@@ -257,6 +262,7 @@ def differences(
     best = [(math.nan, math.inf)] * len(here)
     step = 0.1 * max(abs(start[place]), 1.0)
     tables: list[list[float]] = [[] for _ in here]
+    bends, steady = [0.0] * len(here), [0] * len(here)
     for _ in range(44):
         step /= shrink
         if len(tables[0]) == 24:
@@ -265,6 +271,7 @@ def differences(
             up, down = moved(step), moved(-step)
         except (ArithmeticError, ValueError):
             tables = [[] for _ in here]  # outside the domain: begin anew with a smaller step
+            step = min(step, abs(start[place]) or step)
             continue
         for i, (above, below) in enumerate(zip(up, down, strict=True)):
             # A kink shows as slopes that differ on both sides, and stay so however small the step is.
@@ -279,11 +286,11 @@ def differences(
                 doubt = max(doubt, noise)
                 if doubt < best[i][1]:
                     best[i] = (row[column], doubt)
-            if (
-                step < 1e-4 * max(abs(start[place]), 1.0)
-                and bend > 1e-2 * abs(row[0]) + 10 * noise
-                and bend > 1e-3
-            ):
+            small = step < 1e-4 * max(abs(start[place]), 1.0)
+            steady[i] = steady[i] + 1 if 0.8 * bends[i] < bend < 1.25 * bends[i] else 0
+            bends[i] = bend
+            steep = bend > 1e-2 * abs(row[0]) + 10 * noise and bend > 1e-3
+            if small and (steep or (steady[i] > 2 and bend > CLOSE * abs(row[0]) + 10 * noise)):
                 best[i] = (row[0], math.inf)
             tables[i] = row
     return best
@@ -292,7 +299,9 @@ def differences(
 def judged(argument: str, at: float, expected: float, uncertainty: float, got: float) -> Entry:
     """Return what is to be said of a derivative, given that of differences and the estimate of its error."""
     size = max(abs(expected), abs(got))
-    if abs(got - expected) <= CLOSE * size + 2 * uncertainty and uncertainty <= 1e-5 * size:
+    if not math.isfinite(expected):
+        verdict = "undecided"
+    elif abs(got - expected) <= CLOSE * size + 2 * uncertainty and uncertainty <= 1e-5 * size:
         verdict = "right"
     elif uncertainty > 1e-5 * size and not abs(got - expected) > 20 * uncertainty + CLOSE * size:
         verdict = "right" if size < 1e-9 and uncertainty < 1e-9 else "undecided"

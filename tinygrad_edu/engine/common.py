@@ -13,7 +13,9 @@ comparisons: "list[tuple[str, Any, Any, bool]] | None" = None
 
 
 def _comparison(sign: str, compare: Callable[[float, float], bool]) -> Callable[[Any, Any], bool]:
-    def method(self: Any, other: Any) -> bool:
+    def method(self: Any, other: Any) -> Any:
+        if getattr(other, "ndim", 0):  # an array compares each of its items itself
+            return NotImplemented
         answer = compare(self.data, other.data if isinstance(other, Common) else as_float(other))
         if comparisons is not None:
             comparisons.append((sign, self, other, answer))

@@ -51,9 +51,13 @@ def as_float(number: SupportsFloat) -> float:
         return number
     try:
         if type(number) is int or isinstance(number, float | Real) or _is_decimal(number):
-            return float(number)
-        if getattr(number, "ndim", 1) == 0 and hasattr(number, "item"):  # of NumPy, PyTorch, JAX
-            return as_float(number.item())
+            found = float(number)
+            if math.isinf(found) and number != found:  # as Decimal("1e999")
+                raise OverflowError
+            return found
+        item = getattr(number, "item", None) if getattr(number, "ndim", 1) == 0 else None
+        if item and not getattr(number, "mask", False):  # NumPy, PyTorch, JAX; of what is masked it is 0
+            return as_float(item())
     except OverflowError:
         raise TooLargeError(
             f"a Value holds a float, and this {type(number).__name__} is too large for one"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tinygrad_edu._common.text import one_line
-from tinygrad_edu.engine.errors import expect_values
+from tinygrad_edu.engine.errors import as_text, expect_values
 from tinygrad_edu.engine.gradient import listed, order_of
 from tinygrad_edu.engine.lecture import Closure
 from tinygrad_edu.engine.op import TABLE, Op
@@ -22,9 +22,12 @@ def to_json(roots: Value | Iterable[Value]) -> str:
     Args:
         roots: the Value whose graph it is, or several, which may share Values.
 
+    Not kept are groups, attributes of your own and classes derived from Value: pickle keeps them.
+
     Raises:
         StaleError: if a number was assigned after it was used.
-        ValueError: if an operation was given as a ``_backward``, so that no rule for it can be stored.
+        ValueError: if there are none, or if an operation was given as a ``_backward``, so that no rule for
+            it can be stored.
 
     >>> x = Value(0.5, "x")
     >>> print(to_json(x * x))
@@ -37,6 +40,8 @@ def to_json(roots: Value | Iterable[Value]) -> str:
 
     several = listed(roots)
     expect_values("to_json(roots) takes", *several)
+    if not several:
+        raise ValueError("to_json(roots) needs at least one Value")
     order = order_of(several)
     expect_current(order)
     place = {value: i for i, value in enumerate(order)}
@@ -49,7 +54,7 @@ def to_json(roots: Value | Iterable[Value]) -> str:
 def _node(value: Value, place: dict[Value, int]) -> dict[str, Any]:
     finite = math.isfinite(value.data)
     node: dict[str, Any] = {"data": value.data if finite else repr(value.data)}  # JSON has no infinity
-    if value.grad:
+    if repr(value.grad) != "0.0":  # -0.0 is another number
         node["grad"] = value.grad if math.isfinite(value.grad) else repr(value.grad)
     if value.label:
         node["label"] = value.label
@@ -102,7 +107,7 @@ def from_json(text: str) -> Value | list[Value]:
     for place, node in enumerate(nodes):
         try:
             values.append(_value(node, values))
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
             raise ValueError(f"node {place} of the graph is refused: {one_line(reason, 200)}") from None
     if not all(_is_place(root, values) for root in roots):
@@ -113,14 +118,14 @@ def from_json(text: str) -> Value | list[Value]:
 def _value(node: dict[str, Any], before: list[Value]) -> Value:
     if not isinstance(node, dict):
         raise TypeError(f"a node is an object, not {type(node).__name__}")
-    data = _number(node["data"])
+    data, label, constant = _number(node["data"]), node.get("label"), node.get("constant", False)
     op, args = node.get("op"), node.get("args", [])
+    if not isinstance(constant, bool) or (constant and op is not None):
+        raise ValueError("constant is true or false, and only a number that was given is constant")
     if (op is None) != (args == []):
         raise ValueError("a node has both an operation and arguments, or neither")
     if op is None:
-        value = Value(data, label=node.get("label"))
-        if node.get("constant") is True:
-            value = value._restore(data, 0.0, "", None, True, None, (), ())
+        value: Value = Value._restore(data, 0.0, as_text(label), None, constant, None, (), ())
     else:
         if not isinstance(op, str) or op not in TABLE:
             raise ValueError(f"there is no operation {str(op)[:40]!r} here")
@@ -129,15 +134,15 @@ def _value(node: dict[str, Any], before: list[Value]) -> Value:
         value = Value._record(
             _bound(TABLE[op], node.get("parameters", {}), len(args)), [before[arg] for arg in args]
         )
-        value.label = node.get("label")
-        if value.data != data and not (math.isnan(value.data) and math.isnan(data)):
+        value.label = label
+        if repr(value.data) != repr(data):
             raise ValueError(f"{op} gives {value.data!r}, but it says {data!r}")
     value.grad = _number(node.get("grad", 0.0))
     return value
 
 
-def _bound(op: Op, parameters: dict[str, Any], args: int) -> Op:
-    if {*parameters} != {*op.takes}:
+def _bound(op: Op, parameters: Any, args: int) -> Op:
+    if not isinstance(parameters, dict) or {*parameters} != {*op.takes}:
         raise ValueError(f"{op.name} has the parameters {', '.join(op.takes) or 'none'}")
     if args % op.arity if op.over_lists else args != op.arity:
         raise ValueError(f"{op.name} takes {op.described()}, not {args}")
@@ -175,7 +180,9 @@ def to_networkx(roots: Value | Iterable[Value]) -> Any:
         raise ImportError(
             "to_networkx needs the package networkx: install it with pip install networkx"
         ) from None
-    order = order_of(listed(roots))
+    several = listed(roots)
+    expect_values("to_networkx(roots) takes", *several)
+    order = order_of(several)
     place = {value: i for i, value in enumerate(order)}
     graph = networkx.MultiDiGraph()
     for value, i in place.items():
