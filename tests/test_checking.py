@@ -166,7 +166,7 @@ def test_mistakes():
 def test_a_small_kink_nearby_is_no_wrong_derivative(at, slope, kink):
     check = check_gradient(lambda x: slope * x + kink * abs(x), at)
     assert check, check
-    assert check.entries[0].verdict == ("undecided" if abs(at) < 1e-5 else "right")
+    assert check.entries[0].verdict == ("undecided" if at == 0 else "right")
 
 
 @pytest.mark.parametrize("at", [1e-10, 1e-100, 1e-300])

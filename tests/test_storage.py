@@ -96,7 +96,6 @@ def node(**changes):
         (node(op="power", args=[0], parameters={"n": "x"}), "could not convert"),
         (node(op="log", args=[0], data=math.log(0.5), label=5), "a label is text, not int"),
         (node(op="log", args=[0], data=1.0), "but it says 1.0"),
-        (node(data=10**400), "node 2 of the graph is refused: int too large"),
         (node(op="power", args=[0], parameters={"n": 10**400}), "node 2 of the graph is refused"),
         (node(op="power", args=[0], parameters=["n"]), "power has the parameters n"),
         (node(op="power", args=[0], parameters=None), "power has the parameters n"),
