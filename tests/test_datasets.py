@@ -216,6 +216,9 @@ def test_a_bad_file_gets_one_clear_line(tmp_path, text, target, message):
         ["2,5", "3,5"],  # a decimal comma
         ["2,500", "3"],
         ["1.234.567", "2.345.678"],
+        ["1.234,5", "2"],
+        ["12,34,567", "5"],  # an Indian lakh
+        ["1,5e3", "2"],
         ["1 234", "5"],
         ["1\u2019234", "2\u2019345"],
         ["1\u2009234", "2\u2009345"],
@@ -229,6 +232,16 @@ def test_numbers_in_another_spelling_are_never_taken_for_classes(tmp_path, cells
     for text in (f'a;y\n1;"{cells[0]}"\n2;"{cells[1]}"\n', f'y;a\n1;"{cells[0]}"\n2;"{cells[1]}"\n'):
         with pytest.raises(ValueError, match=r"line 2, column .*: write only digits, a decimal point, and -"):
             read_csv(write(tmp_path, text), "y")
+
+
+def test_dates_are_words(tmp_path):
+    for date in ("1.10.2020", "10/05/2020", "2020-01-05"):
+        with pytest.raises(ValueError, match=r"column 'a': .* is not a number: leave the column out"):
+            read_csv(write(tmp_path, f"a,y\n{date},1\n"), "y")
+        assert read_csv(write(tmp_path, f"a,y\n1,{date}\n2,1.11.2020\n"), "y").classes[0] in (
+            date,
+            "1.11.2020",
+        )
 
 
 @pytest.mark.parametrize("cell", ["#N/A", "#DIV/0!", "<NA>", "--", ".."])

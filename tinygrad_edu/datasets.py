@@ -15,6 +15,7 @@ import io
 import math
 import os
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -467,10 +468,8 @@ MISSING = (
 )
 """The cells that say that something is not known, in small letters. "None" may be the name of a class."""
 
-BETWEEN_DIGITS = (
-    ",_'\N{RIGHT SINGLE QUOTATION MARK} \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
-)
-"""What some countries write for a decimal point, or between thousands."""
+AS_WRITTEN = re.compile(r"[-+]?\d+(,\d{2,3}|[.'’_\s]\d{3})*([.,]\d+)?(e[-+]?\d+)?", re.IGNORECASE)
+"""A number as people write it in some country: 2,5 and 1.234.567 and 1 234, but not the date 1.10.2020."""
 
 BESIDE_DIGITS = "%$€£¥\N{MINUS SIGN}"
 """Units of a number, and the minus sign of typesetters."""
@@ -652,8 +651,9 @@ def _reads_as_number(cell: str) -> bool:
 
 
 def _means_a_number(cell: str) -> bool:
-    """Return whether a cell holds a number as people write it: 1,5 or 1.234.567 or 20 %."""
-    return _reads_as_number("".join(c for c in cell if c not in f".{BETWEEN_DIGITS}{BESIDE_DIGITS}"))
+    """Return whether a cell holds a number, perhaps with a unit, in whatever spelling."""
+    digits = "".join(c for c in cell if c not in BESIDE_DIGITS).strip()
+    return _reads_as_number(cell) or AS_WRITTEN.fullmatch(digits) is not None
 
 
 def _is_finite(cell: str) -> bool:
