@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+import tinygrad_edu
 from tinygrad_edu import UnknownNameError, Value, diagnose, dot
 from tinygrad_edu.losses import half_squared_error
 from tinygrad_edu.nn import MLP
@@ -123,6 +124,23 @@ def test_fit_refuses_a_loss_behind_stop_gradient():
 
     with pytest.raises(ValueError, match="depends on no parameter"):
         fit(MLP(1, [1]), [([1.0], 0.5)], loss, "adam", epochs=1)
+
+
+@pytest.mark.parametrize("name", ["floor", "ceil", "round", "sign", "step"])
+def test_parameters_behind_a_step_are_not_learnt(name):
+    w, b = Value(0.5, "w"), Value(0.1, "b")
+    step = getattr(tinygrad_edu, name)
+    assert "depends on none of the parameters" in str(diagnose(step(w * 2.0) + 1.0, [w]))
+    assert "does not depend on 1 of 2 parameters: w" in str(diagnose(step(w * 2.0) * b, [w, b]))
+    with pytest.raises(ValueError, match=r"depends on no parameter .* steps such as floor and sign"):
+        fit(MLP(1, [1]), [([1.0], 0.5)], lambda output, target: step(output) - target, "sgd", epochs=1)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("loss", [None, 0.5])
+def test_a_loss_that_is_no_value(compiled, loss):
+    with pytest.raises(TypeError, match=f"the loss is {type(loss).__name__}, not a Value"):
+        fit(MLP(1, [1]), [([1.0], 0.5)], lambda output, target: loss, "sgd", epochs=1, compiled=compiled)
 
 
 def test_a_number_that_spreads_through_a_deep_graph():

@@ -43,16 +43,20 @@ def _refusal(what: str) -> CannotCompileError:
 
 
 def expect_dependence(losses: Iterable[Value], optimizer: Optimizer) -> None:
-    """Raise a ValueError if no loss depends on what the optimiser changes.
+    """Raise a ValueError if no loss depends on what the optimiser changes, a TypeError if one is no Value.
 
     A single one may be independent: a loss can have a branch that is constant.
     """
     parameters = {*optimizer.parameters}
-    if any(not parameters.isdisjoint(differentiable(loss)) for loss in losses):
-        return
+    for loss in losses:
+        if not isinstance(loss, Value):
+            raise TypeError(f"the loss is {type(loss).__name__}, not a Value: compute it from the outputs")
+        if not parameters.isdisjoint(differentiable(loss)):
+            return
     raise ValueError(
         "the loss depends on no parameter of the optimiser, so nothing can be learnt: compute it from the "
-        "outputs by operations on Values, as in output.tanh(), not from .data, detach() or functions of math"
+        "outputs by operations on Values, as in output.tanh(), not from .data, detach(), functions of math, "
+        "or steps such as floor and sign"
     )
 
 

@@ -72,8 +72,14 @@ def order_of(roots: Iterable[Value]) -> list[Value]:
     return topological_order(Value(0.0, tuple(roots)))[:-1]
 
 
+STEPS = frozenset(
+    (rules.stop_gradient, rules.greater, rules.step, rules.sign, rules.floor, rules.ceil, rules.round)
+)
+"""The operations whose local derivatives are 0 everywhere: no gradient flows back through them."""
+
+
 def differentiable(root: Value) -> list[Value]:
-    """Return the topological order of ``root`` without what stands behind ``stop_gradient`` alone.
+    """Return the topological order of ``root`` without what stands behind ``STEPS`` alone.
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> [value.data for value in differentiable(x * y.detach())]
@@ -81,9 +87,9 @@ def differentiable(root: Value) -> list[Value]:
     >>> y in differentiable(x * y.detach())
     False
     """
-    if root.op is rules.stop_gradient:
+    if root.op in STEPS:
         return [root]
-    return topological_order(root, is_leaf=lambda value: value.op is rules.stop_gradient)
+    return topological_order(root, is_leaf=lambda value: value.op in STEPS)
 
 
 def replayed(order: Iterable[Value], known: Mapping[Value, Value]) -> dict[Value, Value]:
