@@ -561,3 +561,36 @@ def test_a_file_gives_the_name_of_every_activation(tmp_path, names):
     (tmp_path / "m.json").write_text(json.dumps(saved))
     with pytest.raises(ValueError, match="does not describe an MLP: activation is not a list of names"):
         load_mlp(tmp_path / "m.json")
+
+
+class Described(Module):
+    """A Module that says how it was built."""
+
+    def __init__(self, how):
+        self.how, self.w = how, Value(1.0)
+
+    def structure(self):
+        return {"kind": "Described", "how": self.how}
+
+
+def test_a_structure_of_tuples_is_the_same_when_it_is_read(tmp_path):
+    Described((1, 2)).save(tmp_path / "m.json")
+    model = Described((1, 2))
+    model.w.data = 5.0
+    model.load(tmp_path / "m.json")
+    assert model.w.data == 1.0
+    with pytest.raises(ValueError, match=r"how \[1, 2\] in place of \[1, 3\]"):
+        Described((1, 3)).load(tmp_path / "m.json")
+
+
+def test_a_structure_that_is_no_plain_data_is_not_written(tmp_path):
+    with pytest.raises(TypeError, match=r"m\.json is not written: Object of type object .*: give plain data"):
+        Described(object()).save(tmp_path / "m.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_parameter_hides_another_of_the_same_path():
+    model = Described(None)
+    model.table = {1: Value(0.0), "1": Value(1.0)}
+    with pytest.raises(ValueError, match=r"two parameters of Described\(\) have the path 'table.1': rename"):
+        model.parameters()

@@ -858,3 +858,26 @@ def test_accuracy_refuses_classes_that_the_outputs_do_not_have():
 def test_examples_that_are_no_numbers_are_refused_in_words(example, message, compiled):
     with pytest.raises((ValueError, TypeError), match=message):
         fit(MLP(2, [1]), [example], "binary_cross_entropy", "sgd", progress=False, compiled=compiled)
+
+
+def test_records_are_plain_numbers(tmp_path):
+    numpy = pytest.importorskip("numpy", reason="to give its numbers")
+
+    def record(training):
+        training.history.record(extra=numpy.float32(0.5))
+
+    options = {"epochs": 2, "progress": False, "callbacks": [record, checkpoint(tmp_path / "run.json")]}
+    history = fit(MLP(2, [1], seed=0), xor(), "binary_cross_entropy", "sgd", **options)
+    assert (
+        json.loads((tmp_path / "run.json").read_text())["history"]
+        == history
+        == history | {"extra": [0.5] * 2}
+    )
+    with pytest.raises(TypeError, match="one real number, not str"):
+        history.record(loss="low")
+
+
+@pytest.mark.parametrize("model", [print, lambda x: x, MLP])
+def test_a_model_that_is_none_is_refused_in_words(model):
+    with pytest.raises(TypeError, match="model is a Module, such as an MLP or a subclass of yours, not <"):
+        fit(model, xor(), "hinge", "sgd", progress=False)

@@ -19,6 +19,15 @@ from tinygrad_edu.see.words import chosen, say
 FAR = 100.0
 """How many times larger than an output a target is that is reported."""
 
+OFF = {"relu": "ReLU", "relu6": "ReLU6", "hardtanh": "hardtanh"}
+"""Activations whose local derivative is 0 where they are off, and what they are called."""
+
+SATURATED = {*(op.name for op in SATURATING), "elu", "selu", "erf", "softplus", "softsign"}
+"""Activations whose local derivative is small far out only."""
+
+SATURATED_BELOW, BELOW = {"gelu", "mish", "silu"}, -2.0
+"""Activations that have their least value above this number, and are flat below it."""
+
 
 class Diagnosis:
     """What ``diagnose`` found: false if it found nothing. ``print`` shows one finding a line.
@@ -131,10 +140,13 @@ def _activations(order: list[Value], lang: str) -> list[str]:
     for value in order:
         if value.op is None or len(value.args) != 1:
             continue
-        if value.op is rules.relu:
-            kind, blocked = "ReLU", value.slopes[0] == 0
-        elif value.op in SATURATING:
-            kind, blocked = value.op.name, abs(value.slopes[0]) < SMALL
+        kind, slope = value.op.name, abs(value.slopes[0])
+        if kind in OFF:
+            blocked = slope == 0
+        elif kind in SATURATED or (kind in SATURATED_BELOW and value.args[0].data < BELOW):
+            blocked = slope < SMALL
+        elif kind in SATURATED_BELOW:
+            blocked = False
         else:
             continue
         place = value.group if isinstance(value.group, Place) else None
@@ -148,10 +160,10 @@ def _activations(order: list[Value], lang: str) -> list[str]:
     findings = []
     for (kind, layer), count in blocked_everywhere.items():
         if count:
-            state = "off" if kind == "ReLU" else "saturated"
+            state = "off" if kind in OFF else "saturated"
             where = "somewhere" if layer is None else "in_layer"
             numbers = {"count": count, "total": total[kind, layer], "layer": layer}
-            findings.append(say(f"count_{state}_{where}", lang, kind=kind, **numbers))
+            findings.append(say(f"count_{state}_{where}", lang, kind=OFF.get(kind, kind), **numbers))
     return findings
 
 
