@@ -386,6 +386,12 @@ def test_values_at_kinks() -> None:
     assert (rules.floor(-0.5), rules.ceil(-0.5), rules.sign(-3.0)) == (-1.0, 0.0, -1.0)
 
 
+@pytest.mark.parametrize("op", [rules.maximum, rules.minimum])
+def test_of_two_equal_numbers_the_first_is_taken(op: Op) -> None:
+    for zeros in ((0.0, -0.0), (-0.0, 0.0)):  # which are equal, and can be told apart
+        assert str(op(*zeros)) == str(zeros[0])
+
+
 def test_empty_lists() -> None:
     assert (rules.sum([]), rules.prod([]), rules.norm([]), rules.dot([], [])) == (0.0, 1.0, 0.0, 0.0)
     for op in (rules.mean, rules.max, rules.min, rules.logsumexp):
@@ -522,6 +528,7 @@ def test_the_slope_of_a_large_whole_power_of_a_negative_number(y: float) -> None
         (1e-200, 1e-200, 1e300, 1e100),
         (5e-324, 1e308, 5e-324, 1e308, 1e16),
         (-1e-200, 3e-200, 0.7e-200, 1e300, 2e300),
+        (2.0**600, 1.75, 2.0**423),  # the result is among the largest floats
     ],
 )
 def test_a_product_does_not_leave_the_range_on_its_way(xs: tuple[float, ...]) -> None:
