@@ -71,6 +71,26 @@ def test_saturated_sigmoids():
     assert diagnose(x.sigmoid()).findings == ["1 of 1 sigmoids are saturated: little flows back."]
 
 
+@pytest.mark.parametrize(
+    ("name", "inside", "outside", "says"),
+    [
+        ("relu6", 3.0, 7.0, "2 of 2 ReLU6s are off: nothing flows back"),
+        ("hardtanh", 0.5, -2.0, "2 of 2 hardtanhs are off: nothing flows back"),
+        *[
+            (name, inside, -20.0, f"2 of 2 {name}s are saturated: little flows back")
+            for name, inside in {
+                "elu": -1.0, "selu": -1.0, "erf": 0.5, "softplus": 0.0, "softsign": 1.0,
+                "gelu": -0.75, "silu": -1.28, "mish": -1.19,  # where they are least, and not saturated
+            }.items()
+        ],
+    ],
+)  # fmt: skip
+def test_every_activation_that_lets_nothing_through(name, inside, outside, says):
+    apply = getattr(tinygrad_edu, name)
+    assert not diagnose(apply(Value(inside)) * apply(Value(inside)))
+    assert says in str(diagnose(apply(Value(outside)) + apply(Value(outside))))
+
+
 def test_parameters_that_are_not_used():
     model = MLP(2, [2, 1], seed=1)
     loss = model([1.0, 2.0]) ** 2

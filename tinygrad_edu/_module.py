@@ -52,8 +52,21 @@ class Module:
         return {"kind": type(self).__name__}
 
     def named_parameters(self) -> dict[str, Value]:
-        """Return the parameters by their path, as in "layers.0.neurons.1.w.0"; a shared one once."""
-        return {name: part for name, part in named_parts(self) if isinstance(part, Value) and not part.args}
+        """Return the parameters by their path, as in "layers.0.neurons.1.w.0"; a shared one once.
+
+        Raises:
+            ValueError: if two have the same path, as in ``{1: Value(0.0), "1": Value(0.0)}``.
+        """
+        found = [
+            (name, part) for name, part in named_parts(self) if isinstance(part, Value) and not part.args
+        ]
+        named = dict(found)
+        if len(named) < len(found):
+            twice = next(name for name, part in found if named[name] is not part)
+            raise ValueError(
+                f"two parameters of {self} have the path {one_line(twice)!r}: rename one of them"
+            )
+        return named
 
     def parameters(self) -> list[Value]:
         """Return the Values that training changes, in the order of assignment."""
@@ -133,7 +146,7 @@ def read_saved(path: str | os.PathLike[str], model: Module, *keys: str) -> dict[
         OSError: if the file cannot be read.
     """
     content = files.read_json(path, keys=("model", "state", *keys))
-    saved, wanted = content["model"], model.structure()
+    saved, wanted = content["model"], files.as_read(model.structure())
     if saved != wanted:
         if not isinstance(saved, dict):
             raise ValueError(f"{shown(path)} does not say how its model was built: is it the right file?")

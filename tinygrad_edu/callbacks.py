@@ -24,6 +24,7 @@ from tinygrad_edu._common import files
 from tinygrad_edu._common.checks import is_number, whole
 from tinygrad_edu._common.text import markdown_table, one_line, shown
 from tinygrad_edu._module import Module, named_parts, read_saved
+from tinygrad_edu.engine.errors import as_float
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.optim import Optimizer
 
@@ -70,6 +71,7 @@ class History(dict[str, list[float]]):
 
         Raises:
             ValueError: if the history has no number of this name for each earlier epoch.
+            TypeError: if it is not a number.
         """
         for name, number in numbers.items():
             earlier = len(self.get(name, []))
@@ -78,7 +80,7 @@ class History(dict[str, list[float]]):
                     f"the history has {name!r} of {earlier} epochs and not of all {self.epochs - 1} before "
                     "this one: measure the same as in those, or begin a new history"
                 )
-            self.setdefault(name, []).append(number)
+            self.setdefault(name, []).append(as_float(number))  # NumPy's are no plain data
 
     def cut(self, epochs: int) -> None:
         """Keep the first ``epochs`` epochs and remove the later ones."""

@@ -95,7 +95,8 @@ def fit(
         ValueError: if there is no data, if it is not pairs of the same shape as the first, if a number is
             not finite or out of its range, if the loss depends on no parameter, or if ``compiled`` is True
             and the graph of an example depends on its numbers, as it does where Values are compared.
-        TypeError: if ``optimizer``, ``loss``, ``metric``, ``callbacks`` or ``history`` has another type.
+        TypeError: if ``model``, ``optimizer``, ``loss``, ``metric``, ``callbacks`` or ``history`` has
+            another type.
         DivergedError: if the loss becomes infinite or NaN; it names the first Value that is not finite.
     """
     measure = _Measure(loss, metric)
@@ -169,6 +170,8 @@ def evaluate(
 
 def _optimizer(optimizer: str | Optimizer, model: Module) -> Optimizer:
     """Return an optimiser that may be given by its name, once it is sure to change the model."""
+    if isinstance(model, type) or not hasattr(model, "parameters"):
+        raise TypeError(f"model is a Module, such as an MLP or a subclass of yours, not {model!r:.60}")
     if isinstance(optimizer, str):
         optimizer = look_up("optimiser", optimizer, OPTIMIZERS)(model.parameters())
     if not isinstance(optimizer, Optimizer):

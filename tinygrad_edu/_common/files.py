@@ -115,6 +115,7 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
 
     Raises:
         ValueError: if a number is infinite or NaN, which JSON cannot represent; nothing is written.
+        TypeError: if it is no plain data: numbers, text, lists and dictionaries; nothing is written.
         OSError: if the file cannot be written.
     """
     try:
@@ -123,7 +124,20 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
         text = json.dumps(content, indent=1, allow_nan=False)
     except ValueError:
         raise ValueError(f"{shown(path)} is not written: a number in it is infinite or NaN") from None
+    except TypeError as error:
+        raise TypeError(f"{shown(path)} is not written: {error}: give plain data") from None
     write_whole(path, f"{text}\n".encode())
+
+
+def as_read(content: Any) -> Any:
+    """Return plain data as it comes back from a JSON file: tuples as lists, all names as text.
+
+    >>> as_read({"sizes": (1, 2), 3: None})
+    {'sizes': [1, 2], '3': None}
+    """
+    import json
+
+    return json.loads(json.dumps(content))
 
 
 def read_bytes(path: str | os.PathLike[str], most: int = MOST_BYTES) -> bytes:
