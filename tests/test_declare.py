@@ -133,7 +133,7 @@ def test_parameters_and_lists() -> None:
             ValueError,
             "along x is 0.37 at x = 0.37, y = ",
         ),
-        ("mul2", lambda x, y: x * y, lambda z, x, y: y, {}, ValueError, "not no tuple"),
+        ("mul2", lambda x, y: x * y, lambda z, x, y: y, {}, ValueError, "not a float"),
         (
             "mul2",
             lambda x, y: x * y,
@@ -185,6 +185,23 @@ def test_parameters_and_lists() -> None:
             "is 2 at x = 10",
         ),
         (
+            "cubed",
+            lambda x: x**3,
+            lambda z, x: (3 * getattr(x, "data", x) ** 2,),
+            {},
+            ValueError,
+            "of the local derivative along x is 0 at x = 0.37, but differences give 2.22",
+        ),
+        ("sine", math.sin, cos, {}, TypeError, "slopes is a function written with def or lambda, not Op"),
+        (
+            "twice",
+            lambda x: 2 * x,
+            lambda z, x: [2.0],
+            {},
+            ValueError,
+            "a tuple of 1 local derivatives, not a list",
+        ),
+        (
             "far",
             lambda x, y: x * y,
             lambda z, x, y: (y, x),
@@ -222,3 +239,16 @@ def test_what_was_declared_before_may_be_used() -> None:
     assert gradient(gradient(x.hill2(), x), x).data == pytest.approx(
         (16 * 0.25 - 4) * math.exp(-0.5), abs=1e-14
     )
+
+
+def test_a_complex_number_is_outside_the_domain() -> None:
+    root = rule("root", lambda x: x**0.5, lambda z, x: (0.5 / z,))
+    assert root(4.0) == 2.0
+    for number in (-1.0, Value(-1.0)):
+        with pytest.raises(DomainError, match="root is not defined there"):
+            root(number)
+
+
+def test_one_point_of_ones_own_stands_alone() -> None:
+    with pytest.raises(ValueError, match="could be checked at 1 of the points"):
+        rule("once", lambda x: x, lambda z, x: (1.0,), at=0.5)

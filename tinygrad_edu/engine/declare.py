@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
+from tinygrad_edu._common.checks import as_list
 from tinygrad_edu.engine.checking import differences, judged
+from tinygrad_edu.engine.derivatives import jacobian
 from tinygrad_edu.engine.errors import as_float
+from tinygrad_edu.engine.gradient import gradient
 from tinygrad_edu.engine.op import TABLE, Op, declare
 from tinygrad_edu.engine.value import Value, attach
 
@@ -47,8 +50,8 @@ def rule(
 
     Raises:
         TypeError: if ``value`` or ``slopes`` do not take what they should, or cannot run on Values.
-        ValueError: if the name is taken, a local derivative is missing, superfluous or wrong, or the value
-            is finite and smooth at fewer than three of the points.
+        ValueError: if the name is taken, a first or second derivative is missing, superfluous or wrong, or
+            the value is finite and smooth at fewer than three of the points.
 
     >>> from tinygrad_edu import Value, exp
     >>> bump = rule("bump", lambda x: exp(-x * x), lambda z, x: (-2 * x * z,))
@@ -62,10 +65,14 @@ def rule(
     ValueError: bent: the local derivative along x is 0.37 at x = 0.37, but differences of the value give 0.74
     """
     _expect_free(name)
+    if not hasattr(slopes, "__code__"):
+        raise TypeError(
+            f"{name}: slopes is a function written with def or lambda, not {type(slopes).__name__}"
+        )
     op = Op(name, value, slopes, over_lists, selects)
     _expect_signatures(op)
     checked = 0
-    for point in [_row(op, point) for point in at] or _grid(op):
+    for point in [_row(op, point) for point in as_list(at)] or _grid(op):
         numbers, parameters = point[: len(point) - len(op.takes)], point[len(point) - len(op.takes) :]
         checked += _agrees(op.of(*parameters) if parameters else op, numbers)
     if checked < 3:
@@ -140,7 +147,10 @@ def _agrees(op: Op, numbers: Sequence[float]) -> bool:
         ValueError: if a local derivative is missing, superfluous or wrong.
     """
     try:
-        z = as_float(op.value(*numbers))
+        z = op.value(*numbers)
+        if isinstance(z, complex):  # as (-1.0)**0.5 is
+            return False
+        z = as_float(z)
     except (ArithmeticError, ValueError):
         return False
     except TypeError as error:
@@ -160,7 +170,33 @@ def _agrees(op: Op, numbers: Sequence[float]) -> bool:
                     f"but differences of the value give {expected:.6g}"
                 )
             right &= verdict == "right"
+    if right:
+        _expect_second_derivatives(op, numbers)
     return right
+
+
+def _expect_second_derivatives(op: Op, numbers: Sequence[float]) -> None:
+    """Raise a ValueError if the slopes, run on Values, lose how they depend on the arguments."""
+    xs = [*map(Value, numbers)]
+    names = _names(op, numbers)
+
+    def slopes(row: Sequence[float]) -> list[float]:
+        return [*map(float, op.slopes(op.value(*row), *row))]
+
+    try:
+        rows = jacobian(gradient(Value._record(op, xs), xs), xs)
+        columns = [differences(slopes, numbers, place, [0.0] * len(numbers)) for place in range(len(numbers))]
+    except (ArithmeticError, ValueError, TypeError):
+        return  # they do not exist there
+    for place, column in enumerate(columns):
+        for i, (expected, uncertainty) in enumerate(column):
+            entry = judged(names[place], numbers[place], expected, uncertainty, rows[i][place])
+            if entry.verdict == "wrong":
+                raise ValueError(
+                    f"{op.name}: the derivative along {names[place]} of the local derivative along {names[i]}"
+                    f" is {entry.got:.6g} {_there(op, numbers)}, but differences give {expected:.6g}: slopes "
+                    "compute with the Values that they are given, not with their data"
+                )
 
 
 def _slopes(op: Op, z: float, numbers: Sequence[float], kind: type[float] | type[Value]) -> list[float]:
@@ -176,7 +212,7 @@ def _slopes(op: Op, z: float, numbers: Sequence[float], kind: type[float] | type
         where = _there(op, numbers)
         raise ValueError(f"{op.name}: the value exists {where}, but slopes raise: {error}") from None
     if not isinstance(given, tuple) or len(given) != len(numbers):
-        count = f"{len(given)} of them" if isinstance(given, tuple) else "no tuple"
+        count = f"{len(given)} of them" if isinstance(given, tuple) else f"a {type(given).__name__}"
         raise ValueError(f"{op.name}: slopes return a tuple of {len(numbers)} local derivatives, not {count}")
     return [as_float(slope.data if isinstance(slope, Value) else slope) for slope in given]
 

@@ -82,7 +82,10 @@ def value(op: Any, numbers: Sequence[float], values: Sequence[Any] = ()) -> floa
     """
     finite = all(map(math.isfinite, (*numbers, *op.parameters.values())))
     try:
-        z = float(op.value(*numbers))
+        z = op.value(*numbers)
+        if isinstance(z, complex):  # as (-1.0)**0.5 is in Python
+            raise ValueError
+        z = float(z)
     except (ArithmeticError, ValueError) as error:
         if finite:
             raise errors.value_error(op, numbers, values, error) from None
