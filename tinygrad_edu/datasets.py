@@ -459,7 +459,7 @@ def digits() -> Dataset:
 MOST_CSV_BYTES = 100_000_000
 """The largest CSV file that is read: all of it is kept as Python numbers."""
 
-MOST_CSV_CELLS = 20_000_000
+MOST_CSV_CELLS = 10_000_000
 """The most cells that are read, empty lines included: each takes up to 100 bytes."""
 
 MISSING = (

@@ -198,11 +198,12 @@ def _print_measured(history: History) -> None:
 def short(number: float) -> str:
     """Return a number in at most 12 characters.
 
-    >>> short(0.5), short(77660.25), short(1.234e22), short(-0.00001)
-    ('0.5000', '77660.2500', '1.234e+22', '-1e-05')
+    >>> short(0.5), short(77660.25), short(1234567.8), short(1.234e22), short(-0.0012345)
+    ('0.5000', '77660.2500', '1234568', '1.234e+22', '-0.0012345')
     """
-    usual = number == 0 or 1e-3 <= abs(number) < 1e6
-    return f"{number:.4f}" if usual else f"{number:.4g}"
+    if number == 0 or 0.1 <= abs(number) < 1e6:
+        return f"{number:.4f}"
+    return f"{number:.0f}" if 1e6 <= abs(number) < 1e10 else f"{number:.5g}"
 
 
 def _classic(name: str, seed: int) -> Dataset:
