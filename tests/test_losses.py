@@ -202,3 +202,11 @@ def test_cross_entropy_keeps_its_digits_for_large_logits():
         loss.backward()
         assert loss.data == pytest.approx(math.log(1 + math.exp(-1) + math.exp(-2)), rel=1e-15)
         assert three[2].grad == pytest.approx(math.exp(-2) / (1 + math.exp(-1) + math.exp(-2)), rel=1e-14)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values())
+def test_outputs_may_come_one_after_the_other(loss):
+    targets = [1, -1] if loss is hinge else [1, 0]
+    numbers = (0.5, 0.25)
+    given = loss((Value(number) for number in numbers), iter(targets))
+    assert given.data == loss([Value(number) for number in numbers], targets).data

@@ -32,6 +32,7 @@ def half_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:
     >>> half_squared_error([Value(0.5), Value(1.0)], [1.0, 3.0]).data
     2.125
     """
+    outputs = as_list(outputs)
     errors = [0.5 * _difference(*pair) ** 2 for pair in _with_targets(outputs, targets)]
     total = _in_place(outputs, errors, sum)
     total.label = "E_total"
@@ -44,6 +45,7 @@ def mean_squared_error(outputs: Value | Sequence[Value], targets: Any) -> Value:
     >>> mean_squared_error([Value(0.5), Value(1.0)], [1.0, 3.0]).data
     2.125
     """
+    outputs = as_list(outputs)
     errors = [_difference(*pair) ** 2 for pair in _with_targets(outputs, targets)]
     return _in_place(outputs, errors, mean)
 
@@ -61,6 +63,7 @@ def hinge(outputs: Value | Sequence[Value], targets: Any) -> Value:
     >>> hinge([Value(0.5), Value(3.0)], [1, -1]).data
     2.25
     """
+    outputs = as_list(outputs)
     pairs = _with_targets(outputs, targets)
     for _, target in pairs:
         if target not in (-1, 1):
@@ -84,6 +87,7 @@ def binary_cross_entropy(outputs: Value | Sequence[Value], targets: Any) -> Valu
     >>> binary_cross_entropy(Value(1000.0), 0).data
     1000.0
     """
+    outputs = as_list(outputs)
     pairs = _with_targets(outputs, targets)
     for _, target in pairs:
         if not 0 <= target <= 1:
@@ -189,9 +193,8 @@ def _difference(output: Value, target: Any) -> Value:
     return difference
 
 
-def _in_place(outputs: Value | Sequence[Value], errors: list[Value], combine: Callable[..., Any]) -> Value:
+def _in_place(outputs: Sequence[Value], errors: list[Value], combine: Callable[..., Any]) -> Value:
     """Return the sum or the mean of the errors, having said of each of them where it belongs."""
-    outputs = as_list(outputs)
     total: Value = errors[0] if len(errors) == 1 else combine(errors)
     if len(errors) > 1:
         for output, error in zip(outputs, errors, strict=True):
