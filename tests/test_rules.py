@@ -392,6 +392,11 @@ def test_of_two_equal_numbers_the_first_is_taken(op: Op) -> None:
         assert str(op(*zeros)) == str(zeros[0])
 
 
+def test_a_range_may_be_a_single_number() -> None:
+    assert [rules.clip(x, 2.0, 2.0) for x in (-3.0, 2.0, 5.0)] == [2.0, 2.0, 2.0]
+    assert Value(5.0).clip(2.0, 2.0).slopes == (0.0,)
+
+
 def test_empty_lists() -> None:
     assert (rules.sum([]), rules.prod([]), rules.norm([]), rules.dot([], [])) == (0.0, 1.0, 0.0, 0.0)
     for op in (rules.mean, rules.max, rules.min, rules.logsumexp):
