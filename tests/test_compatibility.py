@@ -431,6 +431,14 @@ def test_what_is_missing_or_too_large_is_not_taken_for_a_number() -> None:
     assert Value(Decimal("-Infinity")).data == -math.inf
 
 
+def test_a_masked_array_keeps_the_gradient() -> None:
+    w = Value(2.0)
+    masked = np.ma.array([1.0, 2.0, 4.0], mask=[False, True, False])
+    for product in (masked * w, w * masked):
+        assert product.mask.tolist() == [False, True, False]
+        assert [gradient(value, w).data for value in product.compressed()] == [1.0, 4.0]
+
+
 def test_a_series_of_pandas() -> None:
     pandas = pytest.importorskip("pandas")
     w = Value(2.0)

@@ -25,12 +25,12 @@ def _unary(op: Op) -> "Callable[[Value], Value]":
 
     def record(x: "Value") -> "Value":
         try:
-            z = value(x._data)
-            derivatives = slopes(z, x._data)
+            z = value(x._number)
+            derivatives = slopes(z, x._number)
             if type(z) is not float or not isfinite(z + derivatives[0]):
                 raise ValueError
         except (ArithmeticError, ValueError):
-            z, derivatives = op.compute([x._data], (x,))  # returns or raises, with the whole policy
+            z, derivatives = op.compute([x._number], (x,))  # returns or raises, with the whole policy
         return _node(op, (x,), z, derivatives)
 
     _document(op, record)
@@ -47,12 +47,12 @@ def _operator(op: Op) -> "tuple[Callable[[Value, Any], Value], Callable[[Value, 
                 return NotImplemented
             y = _argument(y)
         try:
-            z = value(x._data, y._data)
-            derivatives = slopes(z, x._data, y._data)
+            z = value(x._number, y._number)
+            derivatives = slopes(z, x._number, y._number)
             if type(z) is not float or not isfinite(z + derivatives[0] + derivatives[1]):
                 raise ValueError
         except (ArithmeticError, ValueError):
-            z, derivatives = op.compute([x._data, y._data], (x, y))
+            z, derivatives = op.compute([x._number, y._number], (x, y))
         return _node(op, (x, y), z, derivatives)
 
     def reflected(y: "Value", x: Any) -> Any:
@@ -118,7 +118,8 @@ class Value(Common):
     """
 
     __slots__ = (
-        "__dict__", "__weakref__", "_args", "_data", "_grad", "_is_constant", "_label", "_maker", "_serial",
+        # no _data, which numpy.ma would take for an array
+        "__dict__", "__weakref__", "_args", "_grad", "_is_constant", "_label", "_maker", "_number", "_serial",
         "_slopes", "_stamp", "group",
     )  # fmt: skip
 
@@ -135,7 +136,7 @@ class Value(Common):
     ) -> None:
         if unknown:
             refuse_options("Value", unknown, ["data", "children", "op", "label"])
-        self._data = data if type(data) is float else as_float(data)
+        self._number = data if type(data) is float else as_float(data)
         self._maker: Op | None = None
         self._args: tuple[Value, ...] = ()
         self._slopes: tuple[float, ...] = ()
@@ -171,13 +172,13 @@ class Value(Common):
     @property
     def data(self) -> float:
         """The number."""
-        return self._data
+        return self._number
 
     @data.setter
     def data(self, number: SupportsFloat) -> None:
-        number, before = as_float(number), self._data
+        number, before = as_float(number), self._number
         if number != before or copysign(1.0, number) != copysign(1.0, before):
-            self._data = number
+            self._number = number
             if all(arg._stamp <= self._stamp for arg in self._args):  # what is stale stays so: its slopes are
                 self._stamp = Value._last_assignment = _tick()
 
@@ -207,7 +208,7 @@ class Value(Common):
         args = tuple(args)
         if {*map(type, args)} != {Value}:
             args = tuple(map(_argument, args))
-        return _node(op, args, *op.compute([arg._data for arg in args], args))
+        return _node(op, args, *op.compute([arg._number for arg in args], args))
 
     __add__, __radd__ = _operator(rules.add)
     __sub__, __rsub__ = _operator(rules.sub)
@@ -278,7 +279,7 @@ class Value(Common):
         for value in topological_order(self):
             if value._maker is not None:
                 args = value._args
-                value._data, value._slopes = value._maker.compute([arg._data for arg in args], args)
+                value._number, value._slopes = value._maker.compute([arg._number for arg in args], args)
                 value._stamp = Value._last_assignment = _tick()
 
     def zero_grad(self) -> None:
@@ -301,7 +302,7 @@ class Value(Common):
         slopes: Any,
     ) -> Any:
         value = cls.__new__(cls)
-        value._data, value._grad, value._label, value.group = data, grad, label, group
+        value._number, value._grad, value._label, value.group = data, grad, label, group
         value._is_constant, value._maker, value._args, value._slopes = is_constant, op, args, slopes
         value._serial = value._stamp = _tick()
         return value
@@ -321,7 +322,7 @@ class Value(Common):
 
 def _node(op: Op | None, args: tuple[Value, ...], data: float, slopes: tuple[float, ...]) -> Value:
     value: Value = object.__new__(Value)
-    value._data = data
+    value._number = data
     value._maker = op
     value._args = args
     value._slopes = slopes
