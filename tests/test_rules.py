@@ -27,6 +27,7 @@ from oracle import (
 
 from tinygrad_edu import DomainError, Value, gradient, topological_order
 from tinygrad_edu.engine import rules
+from tinygrad_edu.engine.derivatives import hessian
 from tinygrad_edu.engine.op import TABLE, Op
 
 OPERATIONS = operations()
@@ -378,6 +379,13 @@ def test_slopes_at_kinks_and_at_zero(op: Op, args: tuple[float, ...], slopes: tu
     xs = [Value(x) for x in args]
     assert apply(op, xs).slopes == slopes
     assert tuple(first.data for first in gradient(apply(op, xs), xs)) == slopes
+
+
+def test_a_norm_has_no_second_derivative_at_the_origin_either() -> None:
+    """As that of abs, the derivative is taken as 0 there, and nothing follows from numbers close by."""
+    a, b = Value(0.0), Value(0.0)
+    assert gradient(gradient(rules.norm([a, 0.0 * a]), a), a).data == 0.0
+    assert hessian(rules.norm([a, b]), [a, b]) == [[0.0, 0.0], [0.0, 0.0]]
 
 
 def test_values_at_kinks() -> None:

@@ -254,7 +254,7 @@ def _direction(xs: Any) -> list[Any]:
     scale = _scale(xs)
     norm = _norm(xs, scale)
     less = maximum(scale, 2.0**-60)  # enough for a division, and it leaves small numbers their digits
-    return [x * less / where(norm, norm * (less / scale), 1.0) for x in xs]
+    return [where(norm, x * less, 0.0) / where(norm, norm * (less / scale), 1.0) for x in xs]
 
 
 def _hypot(x: Any, y: Any) -> Any:
