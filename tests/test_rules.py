@@ -425,6 +425,34 @@ def test_powers_of_zero_have_all_derivatives_that_exist(n: float, order: int, ex
         gradient(gradient(x**1.5, x), x)
 
 
+@pytest.mark.parametrize(
+    "stopped",
+    [
+        lambda x: rules.greater(x, 1.0),
+        lambda x: rules.greater(1.0, x),
+        lambda x: rules.where(x, 2.0, 3.0),
+        lambda x: rules.where(0.0, x, 3.0),
+        lambda x: rules.where(1.0, 2.0, x),
+        lambda x: rules.minimum(x, -1.0),
+        lambda x: rules.maximum(x, 1.0),
+        lambda x: rules.min([x, -1.0]),
+        lambda x: rules.max([x, 1.0]),
+        lambda x: rules.clip(x, 1.0, 2.0),
+        lambda x: rules.leaky_relu(x, 0.0),
+        *(TABLE[name] for name in ("step", "sign", "floor", "ceil", "round", "stop_gradient")),
+        *(TABLE[name] for name in ("relu", "relu6")),
+        lambda x: rules.hardtanh(x + 2.0),
+    ],
+)
+def test_nothing_flows_into_a_branch_not_taken(stopped: Callable[[Value], Value]) -> None:
+    """At 0 the slope of the square root is infinite, and 0 times infinity would be an error."""
+    x = Value(0.0)
+    root = stopped(x.sqrt()) + 3.0 * x
+    root.backward()
+    assert x.grad == 3.0
+    assert gradient(root, x).data == 3.0
+
+
 # --- NaN and infinity ---
 
 
