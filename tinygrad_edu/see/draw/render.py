@@ -144,8 +144,6 @@ def filled(svg: str, scope: str, texts: Mapping[str, Sequence[str]]) -> str:
 def _flow_on_top(text: str) -> str:
     """Move what is in colour behind all other lines, so that it is drawn over them."""
     lines = re.findall(r'<g id="[^"]*" class="edge.*?</g>\n', text, flags=re.DOTALL)
-    if not lines:
-        return text
     start, end = text.index(lines[0]), text.index(lines[-1]) + len(lines[-1])
     return text[:start] + "".join(sorted(lines, key=lambda line: 'class="edge flow"' in line)) + text[end:]
 
