@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from tinygrad_edu import DomainError, StaleError, Value, animate, draw, worked_example
+from tinygrad_edu import DomainError, StaleError, Value, animate, dot, draw, worked_example
+from tinygrad_edu.engine.rules import where
 from tinygrad_edu.nn import MLP
 from tinygrad_edu.see.draw import theme
 from tinygrad_edu.see.graph import Node, fold
@@ -156,6 +157,25 @@ def test_each_use_of_a_value_is_an_addition():
     ]
 
 
+def test_a_step_between_layers_names_the_size_of_its_matrix(example):
+    steps = [str(step) for step in animate(example["E_total"], example["w1"], detail="layer").steps]
+    outs, grads = ([getattr(example[f"out_h{i}"], what) for i in (1, 2)] for what in ("data", "grad"))
+    assert steps[0] == f"out_h = {min(outs):.6g} … {max(outs):.6g}"
+    ends = f"{min(grads):.6g} … {max(grads):.6g}"
+    assert steps[-2] == f"out_h.grad += out_o.grad × (2 × 2 matrix), so it is {ends}"
+    assert steps[-1] == f"w1.grad += out_h.grad × (2 × 1 matrix), so it is {example['w1'].grad:.6g}"
+
+
+@pytest.mark.parametrize(("count", "sides"), [(3, 4), (8, 3), (20, 2)])
+def test_of_a_long_step_the_numbers_are_left_out_and_then_the_formula(count, sides):
+    xs = [Value(1.5 + k, f"x{k}") for k in range(count)]
+    y = dot(xs, [0.123] * count)
+    y.label = "y"
+    said = str(animate(y).steps[0]).split(" = ")
+    assert [said[0], said[-1]] == ["y", f"{0.123 * sum(x.data for x in xs):.6g}"]
+    assert len(said) == sides
+
+
 @pytest.mark.parametrize("wrt", [None, "w5", "b1"])
 def test_without_css_the_last_state_is_shown(example, wrt):
     wrt = wrt and example[wrt]
@@ -250,6 +270,8 @@ def test_special_graphs():
     zero = Value(0.0, "zero")
     y = zero * zero
     assert animate(y, wrt=zero, detail="ops").steps[-1].after == [0.0]
+    root = zero.sqrt()  # has no slope here, and is not taken
+    assert animate(where(zero, root, 3 * zero), wrt=zero).steps[-1].after == [3.0]
 
 
 def test_the_caption_fits_into_the_picture():

@@ -3,6 +3,7 @@
 import re
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from random_graphs import random_graph
 
@@ -141,6 +142,17 @@ def test_a_direct_path_beside_a_detour_is_told_apart():
     assert "∂y/∂x = ∂y/∂h · ∂h/∂x + ∂y/∂x (direct)" in str(explain(y, x))
 
 
+def without_a_rule(x: Value) -> Value:
+    """Return a square as the lecture adds one: only the numbers of its slopes are known."""
+    square = Value(x.data**2, (x,), "square")
+
+    def backward():
+        x.grad += 2 * x.data * square.grad
+
+    square._backward = backward
+    return square
+
+
 @pytest.mark.parametrize(
     ("build", "sentence"),
     [
@@ -151,6 +163,7 @@ def test_a_direct_path_beside_a_detour_is_told_apart():
             "out is off: at v1 = −2 the ReLU passes nothing on, its local derivative is 0.",
         ),
         (lambda x: (x - 2) ** 2, "The factor ∂out/∂v1 = 2·v1 is 0."),
+        (lambda x: without_a_rule(x - 2), "The factor ∂out/∂v1 is 0."),
     ],
 )
 def test_what_makes_a_gradient_vanish_is_said(build, sentence):
@@ -158,6 +171,17 @@ def test_what_makes_a_gradient_vanish_is_said(build, sentence):
     out = build(x)
     out.label = "out"
     assert any(reason.startswith(sentence) for reason in explain(out, x).reasons)
+
+
+def test_of_many_reasons_some_are_given_and_the_others_counted():
+    x = Value(30.0, "x")
+    y = sum(x.sigmoid() for _ in range(6))
+    y.label = "y"
+    explanation = explain(y, x)
+    assert len(explanation.reasons) == 6
+    said = [line for line in str(explanation).splitlines() if "is saturated" in line]
+    assert len(said) == 4
+    assert str(explanation).endswith("And 2 more such reasons.")
 
 
 def test_cancelling_paths_are_named():
@@ -245,6 +269,22 @@ def test_layers_multiply_jacobians(example, reference):
     assert f"= [{float(reference['gradients dE_total/d']['w1']):.9f}]" in written
 
 
+def test_of_a_large_matrix_between_layers_the_size_and_the_norm_are_given():
+    model = MLP(3, [5, 5, 1], activation="tanh", seed=1)
+    explanation = explain(model([0.1, 0.2, 0.3]), model.parameters()[0], detail="layer")
+    outs, weights = (
+        model.layers[1].neurons,
+        [[w.data for w in neuron.w] for neuron in model.layers[1].neurons],
+    )
+    before = np.tanh(
+        [[w.data for w in n.w] @ np.array([0.1, 0.2, 0.3]) + n.b.data for n in model.layers[0].neurons]
+    )
+    after = np.tanh(weights @ before + [neuron.b.data for neuron in outs])
+    jacobian = (1 - after**2)[:, None] * weights
+    assert f"∂out_h2/∂out_h1 = 5 × 5 numbers, norm {np.linalg.norm(jacobian):.9f}" in str(explanation)
+    assert rf"5 \times 5\text{{ numbers, norm }}{np.linalg.norm(jacobian):.9f}" in explanation.latex
+
+
 @pytest.mark.parametrize("detail", ["ops", "named", "neuron", "layer"])
 @pytest.mark.parametrize("parameter", ["w5", "w1", "b1"])
 def test_latex_and_mathml_are_well_formed(example, parameter, detail):
@@ -326,10 +366,6 @@ def test_an_infinite_derivative_is_refused_as_backward_refuses_it():
 
 def test_an_operation_of_which_only_the_numbers_are_known(example):
     x = Value(3.0, "x")
-    y = Value(9.0, (x,), "square", label="y")
-
-    def backward():
-        x.grad += 2 * x.data * y.grad
-
-    y._backward = backward
+    y = without_a_rule(x)
+    y.label = "y"
     assert str(explain(y, x)) == "The derivative, as a formula and in numbers:\n  ∂y/∂x = 6"

@@ -12,6 +12,7 @@ from itertools import pairwise
 import pytest
 
 from tinygrad_edu import Value, draw, worked_example
+from tinygrad_edu.losses import half_squared_error
 from tinygrad_edu.nn import MLP, Module
 from tinygrad_edu.see.draw.geometry import short, shown, widest_number
 from tinygrad_edu.see.draw.widths import width
@@ -87,6 +88,58 @@ def test_an_mlp_is_read_whatever_its_size_and_its_bias(sizes, bias):
     assert len(drawn) == len({*drawn})
 
 
+def test_of_several_samples_the_errors_are_those_of_the_one_that_is_chosen():
+    model, targets = MLP(2, [2], activation="tanh", seed=1), [0.5, -0.5]
+    outputs = [model(inputs) for inputs in ([1.0, 2.0], [-1.0, 0.5])]
+    root = sum(half_squared_error(output, targets) for output in outputs)
+    for sample, output in enumerate(outputs, 1):
+        units = read_network(root, sample).columns[-2]
+        errors = [0.5 * (target - out.data) ** 2 for target, out in zip(targets, output, strict=True)]
+        assert [unit.gives.data for unit in units] == pytest.approx(errors)
+
+
+def test_of_one_error_alone_the_figure_ends_with_it(example):
+    columns = read_network(example["E_o1"]).columns
+    assert [[unit.name for unit in column] for column in columns] == [
+        ["i1", "i2"], ["h1", "h2"], ["o1"], ["E_o1"],
+    ]  # fmt: skip
+
+
+def through(change) -> Value:
+    """Return an output of a network in which ``change`` stands before the last layer."""
+    model = MLP(2, [2, 1], activation="tanh", seed=1)
+    return model.layers[1](change(model.layers[0]([Value(1.0), Value(2.0)])))
+
+
+def test_a_mask_between_two_layers_is_seen_through():
+    network = read_network(
+        through(lambda outs: [out * keep for out, keep in zip(outs, (2.0, 0.0), strict=True)])
+    )
+    assert [[unit.name for unit in column] for column in network.columns] == [
+        ["i1", "i2"],
+        ["h1", "h2"],
+        ["o1"],
+    ]
+    lines = [(line.source.name, line.target.name) for line in network.lines if line.target.name == "o1"]
+    assert lines == [("h1", "o1"), ("h2", "o1")]
+
+
+def with_weights_of_ones_own() -> Value:
+    model = MLP(2, [1], seed=1)
+    model.layers[0].neurons[0].w = [Value(1.0), Value(2.0)]
+    return model([1.0, 2.0])
+
+
+def without_the_layer_between() -> Value:
+    model = MLP(2, [2, 2, 1], seed=1)
+    return model.layers[2](model.layers[0]([1.0, 2.0]))
+
+
+def with_inputs_of_their_own() -> Value:
+    first, second = MLP(1, [2], seed=1).layers[0].neurons
+    return first([1.0]) + second([2.0])
+
+
 class Twice(Module):
     def __init__(self) -> None:
         self.first, self.second = MLP(2, [2], seed=1), MLP(2, [2], seed=2)
@@ -102,6 +155,14 @@ class Twice(Module):
         (lambda: Twice()([1.0, 2.0])[0], "every sample|more than one"),
         (lambda: sum(MLP(2, [1], seed=k)([1.0, 2.0]) for k in (1, 2)), "more than one network"),
         (lambda: worked_example()["net_o1"], "ends inside a neuron"),
+        (lambda: through(lambda outs: [outs[0] + outs[1]] * 2), "not multiplied by the output of one neuron"),
+        (
+            lambda: through(lambda outs: [Value(1.0), Value(2.0)]),
+            "not multiplied by the output of one neuron",
+        ),
+        (with_weights_of_ones_own, "A neuron of layer 1 has no weights"),
+        (without_the_layer_between, "Neuron 1 of layer 2 is fed from another layer"),
+        (with_inputs_of_their_own, "The neurons of layer 1 have different inputs"),
     ],
 )
 def test_what_is_no_network_of_layers_is_said(root, reason):
@@ -146,6 +207,24 @@ def test_the_last_number_of_every_derivation_is_the_gradient():
             eval(part.replace("−", "-")) for part in below[2].split(" = ")[0].lstrip("= ").split(" × ")
         ]
         assert math.prod(factors) == pytest.approx(parameter.grad, rel=1e-4)
+
+
+def test_a_loss_of_which_only_the_numbers_are_known_stays_a_symbol_in_the_derivation():
+    model = MLP(2, [2, 1], activation="tanh", seed=1)
+    out = model([1.0, 2.0])
+    loss = Value(out.data**2, (out,), "square", label="loss")
+
+    def backward():
+        out.grad += 2 * out.data * loss.grad
+
+    loss._backward = backward
+    loss.backward()
+    weight = named(model)["w5"]
+    assert texts(draw(loss, weight))[-3:] == [
+        "∂loss/∂w₅ = ∂loss/∂out_o₁ × ∂out_o₁/∂w₅",
+        "= ∂loss/∂out_o₁ × out_h₁",
+        f"= {2 * out.data:.6g} × {weight.grad / (2 * out.data):.6g} = {weight.grad:.6g}",
+    ]
 
 
 @pytest.mark.parametrize("name", ["b1", "i1", "net_h1", "out_h1", "out_o2", "target_o1", "E_o1", "E_total"])

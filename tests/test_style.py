@@ -136,9 +136,10 @@ def test_the_command_has_the_same_style(tmp_path, capsys):
     assert path.read_text(encoding="utf-8").endswith(draw(example["E_total"], example["w5"], style=style).svg)
     assert main(["draw", "w5", "--output", str(path), "--size", "640x480"]) == 0
     assert 'width="640" height="480"' in path.read_text(encoding="utf-8")
-    capsys.readouterr()
-    assert main(["draw", "w5", "--output", str(path), "--size", "huge"]) == 2
-    assert "use 'slide', 'a4', or pixels" in capsys.readouterr().err
+    for size in ("huge", "640xhigh", "x", "0x480"):
+        capsys.readouterr()
+        assert main(["draw", "w5", "--output", str(path), "--size", size]) == 2
+        assert "use 'slide', 'a4', or pixels" in capsys.readouterr().err
 
 
 def test_what_the_style_of_an_animation_says(example):

@@ -2,6 +2,7 @@
 
 import functools
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal, NamedTuple
@@ -123,12 +124,12 @@ class Writer:
         ]
 
 
-class Derivation:
+class Derivation(ABC):
     """Something that is written in sections: print it, or let Jupyter show it."""
 
+    @abstractmethod
     def sections(self, latex: bool = False) -> list[Section]:
         """Return its parts, the equations written as text or as LaTeX."""
-        raise NotImplementedError
 
     def __str__(self) -> str:
         return to_text(self.sections(latex=False))
