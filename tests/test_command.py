@@ -2,8 +2,10 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -155,6 +157,47 @@ def test_explain_an_expression(tmp_path):
     assert "∂y/∂w = ∂y/∂net · ∂net/∂w" in named.stdout
 
 
+def test_a_network_with_own_numbers(tmp_path):
+    numbers = "w1=0,w2=0,i1=0.8,target_o1=1"  # so the output is sigmoid(0) = 1/2
+    result = run("explain", "w1", "--network", "2-1", "--at", numbers, cwd=tmp_path)
+    assert "= (−0.5) × 0.25 × 0.8 = −0.1\n" in result.stdout
+
+
+def test_the_label_of_an_expression_stays(capsys):
+    assert main(["explain", "w", "--expression", "loss = w*x", "--at", "w=2,x=3"]) == 0
+    told = capsys.readouterr().out
+    assert "∂loss/∂w = x = 3\n" in told
+
+
+def test_a_page_is_opened_only_if_asked_for(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    page = tmp_path / "page.html"
+    assert main(["explore", "w5", "--output", str(page)]) == 0
+    assert (page.exists(), opened) == (True, [])
+    assert main(["explore", "w5", "--open", "--output", str(page)]) == 0
+    assert opened == [page.as_uri()]
+
+
+def test_ctrl_c_is_no_traceback(capsys, monkeypatch):
+    def interrupted(*numbers):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("tinygrad_edu.commands.graphs.worked_example", interrupted)
+    assert main(["explain", "w5"]) == 130  # 128 + SIGINT, as a shell says
+    assert capsys.readouterr() == ("", "")
+
+
+def test_picture_and_page_do_not_overwrite_each_other(tmp_path, monkeypatch, capsys):
+    pages = []
+    for name in ("picture.svg", "page.html"):
+        assert main(["--output", str(tmp_path / name)]) == 0
+        pages.append(Path(capsys.readouterr().out.split(": ")[-1].strip()))
+    assert [page.name for page in pages] == ["picture.html", "page_live.html"]
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+    assert pages[1].read_bytes() != (tmp_path / "page.html").read_bytes()
+
+
 def test_draw(tmp_path):
     result = run("draw", "w5", "b1", "--detail", "neuron", "--output", "two.svg", "--legend", cwd=tmp_path)
     assert result.stdout == "The picture of E_total: two.svg\n"
@@ -186,6 +229,10 @@ def test_draw(tmp_path):
         (["explain", "w", "--expression", "w", "--at", "w=nan"], "--at, column 3"),
         (["explain", "w5", "--learning-rate", "nan"], "learning_rate=nan: it must be a finite number"),
         (["animate", "w5", "--seconds", "200", "--output", "w5.gif"], "a GIF shows a picture for"),
+        (["draw", "--network", "2-1", "--expression", "w"], "--network and --expression exclude each other"),
+        (["draw", "--network", "2"], "--network '2': give sizes from the inputs on, such as 3-4-2"),
+        (["draw", "--network", "2x1"], "--network '2x1': give sizes"),
+        (["draw", "--network", "2-1", "--at", "i9=1"], "no leaf in the network called 'i9': did you mean i"),
         (["--output", "mine.svg", "draw", "w5"], "--output before the command"),
         (["--wrt", "w1", "explain", "w5"], "--wrt before the command"),
     ],

@@ -1,6 +1,8 @@
 """Code written for micrograd, for the lecture's class and for microgpt runs with only the import changed."""
 
+import copy
 import math
+import pickle
 import random
 import subprocess
 import sys
@@ -358,6 +360,24 @@ def test_an_operation_by_closure_is_drawn_and_explained_with_its_slopes() -> Non
     assert out.slopes == (6.0,)
     assert "= 6" in str(explain(out, x))
     assert "6" in tinygrad_edu.draw(out, x).source
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
+def test_an_operation_by_closure_is_copied_with_its_slopes(copied: Callable[[Value], Value]) -> None:
+    x = Value(3.0)
+    out = Value(9.0, (x,), "sq")
+    out._backward = lambda: setattr(x, "grad", x.grad + 6.0 * out.grad)
+    twin = copied(out * 2.0)
+    twin.backward()
+    assert (twin.args[0]._op, twin.args[0].args[0].grad, x.grad) == ("sq", 12.0, 0.0)
+
+
+def test_a_closure_of_a_leaf_does_nothing() -> None:
+    """The lecture's __init__ gives one to each Value."""
+    x = Value(3.0)
+    x._backward = lambda: None
+    (x * x).backward()
+    assert (x.op, x.slopes, x.grad) == (None, (), 6.0)
 
 
 def test_a_class_derived_from_value() -> None:

@@ -10,7 +10,7 @@ from oracle import apply, derivative, exact, operations, samples
 from test_rules import check_samples
 
 import tinygrad_edu
-from tinygrad_edu import DomainError, Value, cos, draw, exp, explain, gradient, log, rule, sin
+from tinygrad_edu import DomainError, Value, cos, draw, exp, explain, gradient, log, rule, sin, step
 from tinygrad_edu.engine import rules
 from tinygrad_edu.engine.op import TABLE, Op
 
@@ -209,6 +209,22 @@ def test_parameters_and_lists() -> None:
             TypeError,
             "each point of at= has 2",
         ),
+        (
+            "inner",
+            lambda xs, ys: rules.total(x * y for x, y in zip(xs, ys, strict=True)),
+            lambda z, xs, ys: (ys, xs),
+            {"over_lists": True, "at": [([1, 2], [3])]},
+            ValueError,
+            "inner: the lists of a point of at= have one length",
+        ),
+        (
+            "sine",
+            math.sin,
+            lambda z, x: (cos(x) + 0 * log(x),),
+            {},
+            ValueError,
+            r"sine: the value exists at x = -\d.*, but slopes raise: log\(x\)",
+        ),
     ],
 )
 def test_what_is_wrong_is_refused_and_leaves_nothing(
@@ -232,6 +248,15 @@ def test_points_of_ones_own() -> None:
     assert far(10, 1) == 0.0
 
 
+def test_where_the_value_is_infinite_nothing_can_be_checked() -> None:
+    rule(
+        "capped",
+        lambda x: math.exp(x) if x < 700 else math.inf,
+        lambda z, x: (exp(x),),  # raises at 1000
+        at=[1, 2, 3, 1000],
+    )
+
+
 def test_what_was_declared_before_may_be_used() -> None:
     hill = rule("hill", lambda x: exp(-x * x), lambda z, x: (-2 * x * z,))
     rule("hill2", lambda x: hill(x) ** 2, lambda z, x: (-4 * x * hill(x) ** 2,))
@@ -252,3 +277,38 @@ def test_a_complex_number_is_outside_the_domain() -> None:
 def test_one_point_of_ones_own_stands_alone() -> None:
     with pytest.raises(ValueError, match="could be checked at 1 of the points"):
         rule("once", lambda x: x, lambda z, x: (1.0,), at=0.5)
+
+
+def test_a_pickle_of_an_operation_that_is_not_declared_here_says_so() -> None:
+    x = coversin()(Value(0.3))
+    saved = pickle.dumps(x)
+    del TABLE["coversin"]
+    with pytest.raises(ValueError, match=r"^there is no operation 'coversin' here: declare it with rule"):
+        pickle.loads(saved)
+
+
+def test_ieee_754_holds_for_powers_in_a_rule_of_ones_own() -> None:
+    """Python raises a ZeroDivisionError for 0 to a negative power, where IEEE 754 says infinity."""
+    below = rule("below", lambda x, y: -(x**y), lambda z, x, y: (-y * x ** (y - 1), log(x) * z))
+    assert below(Value(0.0), -math.inf).data == below(0.0, -math.inf) == -math.inf
+    root = rule("root", lambda x: x**0.5, lambda z, x: (0.5 * x**-0.5,))
+    y = root(Value(0.0))
+    assert y.slopes == (math.inf,)
+    with pytest.raises(DomainError, match="the value exists, but its slope there is infinite"):
+        y.backward()
+    falling = rule("falling", lambda x: -1 / 0.5**x, lambda z, x: (math.log(0.5) / 0.5**x,))
+    assert falling(math.inf) == -math.inf
+
+
+def test_slopes_that_raise_do_not_exist() -> None:
+    def slopes(z: Any, x: Any) -> tuple[Any]:
+        if x == 0.0:
+            raise ValueError("the slope of the bend")
+        return (2.0 * step(x) - 1.0,)
+
+    bent = rule("bent", abs, slopes)
+    y = bent(Value(0.0))
+    assert y.data == 0.0
+    assert math.isnan(y.slopes[0])
+    with pytest.raises(DomainError):
+        y.backward()

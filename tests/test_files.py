@@ -3,14 +3,17 @@
 import errno
 import math
 import os
+import signal
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tinygrad_edu import Value
+from tinygrad_edu._common import files
 from tinygrad_edu._common.files import expect_place_for, read_bytes, read_json, write_json, write_whole
 from tinygrad_edu.callbacks import History, resume
 from tinygrad_edu.datasets import read_csv
@@ -124,6 +127,39 @@ def test_what_a_killed_process_left_behind_is_removed(tmp_path):
     write_whole(path, b"new")
     assert path.read_bytes() == b"new"
     assert len([*tmp_path.iterdir()]) == 6  # only that of the process that is no more is gone
+
+
+@pytest.mark.parametrize(
+    ("system", "left"),
+    [
+        ("windows", []),  # there, a file that is open cannot be removed, and signal 0 would end a process
+        ("another user's process", [".a.txt.1-1"]),
+    ],
+)
+def test_of_a_process_that_cannot_be_asked(tmp_path, monkeypatch, system, left):
+    def refuse(process, signal):
+        assert system != "windows"
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    (tmp_path / ".a.txt.1-1").write_bytes(b"half")
+    path = tmp_path / "a.txt"
+    imitated = vars(os) | {"kill": refuse, "name": "nt" if system == "windows" else "posix"}
+    monkeypatch.setattr(files, "os", SimpleNamespace(**imitated))
+    write_whole(path, b"new")
+    assert sorted(file.name for file in tmp_path.iterdir()) == [*left, "a.txt"]
+
+
+def test_ctrl_c_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    def interrupted(*files):
+        signal.raise_signal(signal.SIGINT)
+
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.txt"]
 
 
 def test_a_file_without_end_is_not_read(tmp_path):

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import tinygrad_edu
+from tinygrad_edu import Value
 from tinygrad_edu._common.names import HINTS, SYNONYMS, UnknownNameError
 from tinygrad_edu.engine.op import TABLE
 
@@ -46,6 +47,18 @@ def test_an_import_says_what_to_write_too(name, message):
         exec(f"from tinygrad_edu import {name}", {})
     assert caught.value.name == name
     exec("from tinygrad_edu import train", {})  # a submodule is found as ever
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (lambda: Value(data=1.0, name="x"), "there is no option of Value 'name': write label="),
+        (lambda: Value(1.0).backward(a=2), "there is no option of backward 'a': there are none at all"),
+    ],
+)
+def test_an_option_that_is_not_known_is_named_and_no_other(mistake, message):
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        mistake()
 
 
 def test_what_a_hint_says_to_write_exists():

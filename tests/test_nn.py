@@ -338,8 +338,9 @@ def test_saving_and_loading_is_exact(tmp_path):
 
 
 def test_a_file_of_another_model_is_refused(tmp_path):
-    path = tmp_path / "model.json"
+    path, network = tmp_path / "model.json", tmp_path / "network.json"
     MLP(2, [3, 1], "tanh").save(path)
+    MLP(1, [1]).save(network)
     model = MLP(2, [3, 1], "relu")
     before = model.state_dict()
     with pytest.raises(
@@ -356,6 +357,8 @@ def test_a_file_of_another_model_is_refused(tmp_path):
         ValueError, match="it has kind 'Custom' in place of 'MLP', inputs None in place of 2, "
     ):
         model.load(path)
+    with pytest.raises(ValueError, match=r"is of another model than Custom\(\): it has kind 'MLP'"):
+        Custom().load(network)
     Layer(2, 1, bias="shared").save(path)
     with pytest.raises(ValueError, match=r"it has bias 'shared' in place of 'neuron'$"):
         Layer(2, 1).load(path)

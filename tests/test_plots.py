@@ -1,6 +1,8 @@
 """Plots: what is drawn, read back from the axes."""
 
+import importlib
 import math
+import sys
 
 import pytest
 
@@ -138,6 +140,16 @@ def test_a_class_that_is_never_predicted_has_no_field():
 def test_predictions_lie_on_the_diagonal_if_they_are_right():
     ax = plots.predictions(lambda x: Value(2 * x[0]), [([1.0], 2.0), ([3.0], 6.0)])
     assert ax.collections[0].get_offsets().tolist() == [[2.0, 2.0], [6.0, 6.0]]
+    ax = plots.predictions(lambda x: Value(2 * x[0]), Dataset([[1.0], [3.0]], [2.0, 6.0], target="price"))
+    assert ax.collections[0].get_offsets().tolist() == [[2.0, 2.0], [6.0, 6.0]]
+    assert ax.get_xlabel() == "price"
+
+
+def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.delitem(sys.modules, "tinygrad_edu.plots")
+    with pytest.raises(ImportError, match=r"^plots need matplotlib: pip install matplotlib$"):
+        importlib.import_module("tinygrad_edu.plots")
 
 
 def test_no_epoch_is_no_plot():

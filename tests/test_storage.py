@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 import networkx
 import pytest
@@ -140,6 +141,12 @@ def test_the_label_of_a_constant_and_the_sign_of_a_gradient_are_kept():
     copy = from_json(to_json(y))
     assert (copy.args[1].label, copy.args[1].is_constant, copy.args[0].is_constant) == ("two", True, False)
     assert str(copy.grad) == "-0.0"
+
+
+def test_without_networkx_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "networkx", None)
+    with pytest.raises(ImportError, match=r"^to_networkx needs the package networkx: install it with pip"):
+        to_networkx(Value(1.0))
 
 
 def test_networkx_computes_the_same_gradient():

@@ -10,7 +10,16 @@ from tinygrad_edu._common.names import UnknownNameError
 from tinygrad_edu.engine.gradient import gradient
 from tinygrad_edu.see.graph import fold
 from tinygrad_edu.see.notation import formula
-from tinygrad_edu.three_layer import BIASES, INPUTS, PLACES, TARGETS, WEIGHTS, WorkedExample, worked_example
+from tinygrad_edu.three_layer import (
+    BIASES,
+    INPUTS,
+    PLACES,
+    TARGETS,
+    WEIGHTS,
+    WorkedExample,
+    network_example,
+    worked_example,
+)
 
 HERE = Path(__file__).parent
 SHARED = HERE.parent.parent / "shared/reference/three_layer.json"
@@ -157,3 +166,9 @@ def test_every_value_says_where_it_belongs(example: WorkedExample) -> None:
             number = "total" if role == "total" else f"{'ihoo'[layer]}{neuron}"
             prefix = {"input": "", "error": "E_", "total": "E_"}.get(role, f"{role}_")
             assert name == prefix + number
+
+
+@pytest.mark.parametrize("sizes", [[], [3]])
+def test_a_network_has_inputs_and_neurons(sizes: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"give the number of inputs and of neurons in at least one layer$"):
+        network_example(sizes)

@@ -5,6 +5,7 @@ import json
 import math
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -143,6 +144,24 @@ def test_the_plot_of_a_csv_file_has_its_units(tmp_path, monkeypatch):
     assert "<!-- width -->" in plot
     assert "<!-- 30 -->" in plot  # a width, which scaled is 1
     assert json.loads((tmp_path / "beds_model.json").read_text())["columns"] == ["width", "height"]
+
+
+def test_examples_of_three_numbers_are_not_drawn_in_a_plane(monkeypatch):
+    plt = pytest.importorskip("matplotlib.pyplot", reason="the plot needs matplotlib, an extra")
+    panels, subplots = [], plt.subplots
+
+    def kept(*places, **options):
+        figure, axes = subplots(*places, **options)
+        panels.append(axes[0, 1])
+        return figure, axes
+
+    monkeypatch.setattr(plt, "subplots", kept)
+    Path("three.csv").write_text("a,b,c,wet\n" + "10,20,1,0\n30,50,2,1\n" * 3)
+    Path("two.csv").write_text("a,b,wet\n" + "10,20,0\n30,50,1\n" * 3)
+    for columns in ("three.csv", "two.csv"):
+        run("--csv", columns, "--target", "wet", "--hidden", "2", "--epochs", 1)
+    assert [panel.axison for panel in panels] == [False, True]
+    assert [panel.get_title() for panel in panels] == ["", "decision boundary"]
 
 
 def test_a_plot_is_written_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -171,9 +171,6 @@ class Elsewhere:
     def __get__(self, value: Any, owner: Any) -> NoReturn:
         raise AttributeError(str(UnknownNameError("attribute of Value", self.name, ())))
 
-    def __repr__(self) -> str:
-        return f"<{HINTS['attribute of Value', self.name]}>"
-
 
 for _kind, _name in HINTS:
     if _kind == "attribute of Value":
