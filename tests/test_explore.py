@@ -6,6 +6,7 @@ import random
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,22 @@ def test_a_graph_that_is_too_large_is_refused_with_advice() -> None:
     with pytest.raises(ValueError, match="more than a page can show"):
         explore(total)
 
+    xs = [Value(1.0, f"x{i}") for i in range(320)]
+    with pytest.raises(ValueError, match=r"^32\d nodes are too many to read on a page: label what matters"):
+        explore(sum(xs))
+
+
+def test_an_infinite_slope_has_a_number_and_no_formula() -> None:
+    w, x = Value(2.0, "w"), Value(0.0, "x")
+    explorer = explore(w * x.sqrt(), w)
+    graph, leaves = explorer.graph, explorer.leaves
+    formulas = {
+        explorer.graph.nodes[edge["source"]].label: edge["formula"]
+        for edge in subject.described(graph, w, leaves)["edges"]
+    }
+    assert formulas["x"] == ""
+    assert formulas["w"] != ""
+
 
 def test_a_crowded_graph_is_folded() -> None:
     model = MLP(3, [8, 8, 1])
@@ -282,6 +299,41 @@ def test_every_sentence_that_the_script_says_is_in_the_table() -> None:
         re.findall(r'"(step_\w+|nudge_\w+|budget_\w+)"', script)
     )
     assert said <= PAGE["en"].keys()
+
+
+def test_a_widget_writes_to_the_leaves_and_computes_the_rest() -> None:
+    explorer = example_page()
+    w5, root = explorer.wrt, explorer.graph.root
+    widget = explorer.widget()
+    assert widget.numbers == [leaf.data for leaf in explorer.leaves]
+    assert explorer.graph.nodes[widget.selected] is w5
+    gradient = w5.grad
+    widget["w5"] = 0.9
+    assert w5.data == 0.9
+    assert root.data == worked_example(w5=0.9)["E_total"].data
+    assert w5.grad == gradient
+    w5.data = 0.4
+    widget.refresh()
+    assert widget.numbers[explorer.leaves.index(w5)] == 0.4
+    assert root.data == worked_example()["E_total"].data
+    with pytest.raises(KeyError, match="there is no leaf"):
+        widget["w9"] = 1.0
+
+
+def test_a_widget_goes_on_where_a_number_lies_outside_the_domain() -> None:
+    x = Value(4.0, "x")
+    y = x.sqrt()
+    widget = explore(y).widget()
+    widget["x"] = -1.0  # as while someone types; the page says what is wrong
+    assert x.data == -1.0
+    widget["x"] = 9.0
+    assert y.data == 3.0
+
+
+def test_a_widget_without_anywidget_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    with pytest.raises(ImportError, match="pip install anywidget"):
+        example_page().widget()
 
 
 def test_a_notebook_gets_a_closed_frame() -> None:

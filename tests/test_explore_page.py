@@ -472,7 +472,6 @@ shown.render({ model, el: document.querySelector("#cell") });
 
 
 def test_the_widget_keeps_its_keys_from_the_notebook(open_page: Callable[..., Any]) -> None:
-    pytest.importorskip("anywidget", reason="the extra notebook")
     example = worked_example()
     widget = explore(example["E_total"], example["w5"]).widget()
     page = open_page(WIDGET.replace("ESM", widget._esm.replace("export default", "const shown =") + RUN))
