@@ -54,6 +54,15 @@ def test_infinity_that_arises_inside():
     assert "From there it spread: x → y → y + 1." in found.findings
 
 
+def test_infinity_that_ends_inside():
+    x = Value(math.inf, "x")
+    y = 2 * x
+    y.label = "y"
+    found = diagnose(1 / y + 1)
+    assert found.path == [x, y]
+    assert "From there it spread: x → y." in found.findings
+
+
 def test_dead_relus_are_counted_over_all_examples():
     model = MLP(2, [4, 1], seed=1)
     for number, neuron in enumerate(model.layers[0].neurons):

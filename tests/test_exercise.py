@@ -79,6 +79,15 @@ def test_no_answer_can_be_read_on_the_sheet(name):
             assert not re.search(rf"(?<![\d.]){re.escape(written)}(?!\d)", text), blank.name
 
 
+def test_jupyter_shows_the_sheet_and_not_the_key():
+    sheet = made("w5", blanks=2)
+    assert repr(sheet) == "<Exercise: ∂E_total/∂w5, 2 blanks>"
+    assert sheet._repr_mimebundle_() == {
+        "text/markdown": sheet.sheet.markdown,
+        "text/plain": str(sheet.sheet),
+    }
+
+
 def test_in_chinese():
     sheet = made(seed=1, blanks=1, lang="zh")
     text = str(sheet.sheet) + str(sheet.key) + str(sheet.check({1: 1.0})[0])
@@ -202,6 +211,14 @@ def test_every_listed_mistake_is_recognised():
             assert mistake.key in verdict.mistakes
 
 
+def test_an_answer_is_wrong_if_a_mistake_gives_it_more_closely_than_the_right_path():
+    w, x = Value(1.005, "w"), Value(1.0, "x")
+    sheet = exercise(w * x, w, blanks=1)
+    verdicts = [sheet.check([answer])[0] for answer in (1.0, 1.001, 1.004, 1.005)]
+    assert [verdict.is_right for verdict in verdicts] == [True, True, False, False]
+    assert verdicts[-1].mistakes == ["swapped"]
+
+
 def test_any_other_number_is_wrong_without_a_guess():
     sheet = made()
     [verdict] = sheet.check({1: 123.0})
@@ -282,6 +299,17 @@ def test_a_network():
 
 
 @pytest.mark.parametrize("seed", range(8))
+def test_other_numbers_stay_in_the_domain(seed):
+    x = Value(1.5, "x")
+    y = (x - 1.0).log()
+    y.label = "y"
+    sheet = exercise(y, x, seed=seed)
+    drawn = float(re.search(r"Given: x = ([\d.]+)\.\n", str(sheet.sheet))[1])
+    assert 0.75 <= drawn <= 2.25
+    assert sheet.blanks[by_name(sheet)["∂y/∂x"]].right == pytest.approx(1 / (drawn - 1))
+
+
+@pytest.mark.parametrize("seed", range(8))
 def test_random_graphs(seed):
     root, leaves = random_graph(seed, size=6)[:2]
     for leaf in leaves:
@@ -300,6 +328,7 @@ def test_what_makes_no_sheet():
     y = x = Value(1.1, "x")
     for _ in range(4):
         y = y * y
+    zero, off = Value(0.0, "zero"), Value(-2.0, "off")
     inputs = [Value(0.1 * i, f"x{i}") for i in range(1, 70)]
     long = inputs[0]
     for value in inputs[1:]:
@@ -314,6 +343,8 @@ def test_what_makes_no_sheet():
         (lambda: exercise(E, w1, learning_rate=float("inf")), "learning_rate"),
         (lambda: exercise(y, x), "16 paths are too many"),
         (lambda: exercise(long, inputs[0]), "Values are too many for a sheet"),
+        (lambda: exercise(zero.sqrt() ** 2, zero), "a local derivative on the path from zero is infinite"),
+        (lambda: exercise(off.relu(), off, seed=1), "no numbers found for seed=1"),
     ]:
         with pytest.raises(ValueError, match=re.escape(message)):
             make()

@@ -157,6 +157,9 @@ def test_mistakes_are_answered_in_one_sentence():
         film(x, {"a": [1.0]})
     with pytest.raises(ValueError, match="The graph holds no network"):
         film(Value(1.0, "b") * 2.0, {"b": [1.0]}, detail="network")
+    many = sum(Value(1.0, f"x{i}") for i in range(320))
+    with pytest.raises(ValueError, match=r"nodes and \d+ edges are too many to read: label what matters"):
+        film(many, {"x1": [1.0]})
     large = MLP(2, [30, 30, 1], seed=0)
     error = half_squared_error(large([1.0, 2.0]), 1.0)
     with pytest.raises(ValueError, match="too large to read"):
@@ -249,6 +252,38 @@ def test_every_frame_shows_its_numbers(opened):
     (x0, y0, e0), (x1, y1, e1), (_, y2, e2) = points[0], points[20], points[-1]
     assert x0 < x1
     assert (y1 - y0) / (y2 - y0) == pytest.approx(math.log(e1 / e0) / math.log(e2 / e0), abs=0.01)
+
+
+LABELS = '[...document.querySelectorAll("figure svg text")].map((text) => text.textContent)'
+LINES = """[...document.querySelectorAll("figure svg g.weight path")].map(
+  (path) => [+path.getAttribute("stroke-width"), path.getAttribute("stroke")])"""
+
+
+def test_of_very_many_lines_each_is_coloured_though_few_have_a_label(opened):
+    model = MLP(4, [8, 1], activation="tanh", seed=1)
+    root = half_squared_error(model([0.5, -0.3, 0.2, 0.9]), 1.0)
+    root.backward()
+    weights = [parameter for parameter in model.parameters() if parameter.label.startswith("w")]
+    page = opened(film(root, {weight.label: [weight.data] for weight in weights}))
+    lines = page.evaluate(LINES)
+    widths = [min(max(2 * abs(weight.data), 0.5), 4) for weight in weights]
+    assert sorted(width for width, _ in lines) == pytest.approx(sorted(widths), abs=0.006)
+    colours = [bytes.fromhex(colour[1:]) for _, colour in lines]
+    orange, blue = (sum((red - blue) * sign > 0 for red, _, blue in colours) for sign in (1, -1))
+    seen = max(abs(weight.grad) for weight in weights) / 20  # where it is smaller, a line may be grey
+    for sign, count in ((1, orange), (-1, blue)):
+        slopes = [weight.grad * sign for weight in weights]
+        assert 0 < sum(slope > seen for slope in slopes) <= count <= sum(slope > 0 for slope in slopes)
+    assert sum(label.startswith("w") for label in page.evaluate(LABELS)) == 8  # of the last layer
+
+
+def test_a_network_is_filmed_as_a_graph_where_that_is_asked_for(opened):
+    root, history = trained_example(1)
+    page = opened(film(root, history, detail="named"))
+    page.keyboard.press("ArrowRight")
+    weights = [history[f"w{i}"][1] for i in range(1, 9)]
+    expected = {f"data {error_of(weights):.6g}", *(f"data {weight:.6g}" for weight in weights)}
+    assert expected <= {*page.evaluate(LABELS)}
 
 
 def test_keys_buttons_and_the_scrubber(opened):

@@ -117,6 +117,20 @@ def test_only_mistakes_that_the_graph_offers():
     assert not [key for key, _ in mistakes(fold(dead), w) if key in ("half", "updated", "at_net", "path")]
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_where_a_slope_has_no_formula_its_sign_is_that_of_its_number(sign):
+    w = Value(3.0, "w")
+    line, square = 4 * w, Value(sign * w.data**2, (w,), "square", label="square")  # as in the lecture
+    line.label = "line"
+
+    def backward():
+        w.grad += sign * 2 * w.data * square.grad
+
+    square._backward = backward
+    lost = [number for key, number in mistakes(fold(line + square), w, RATE) if key == "minus"]
+    assert lost == ([4.0 + 6.0, 6.0 - 4.0] if sign < 0 else [-(4.0 + 6.0)])
+
+
 def test_the_same_for_dot_products_and_for_products_that_are_added():
     model = MLP(2, [2, 1], activation=["sigmoid", "sigmoid"], seed=3)
     x1, x2 = Value(0.3, "x1"), Value(-0.7, "x2")

@@ -316,6 +316,12 @@ def test_the_numbers_of_a_saturated_activation_give_its_slope(x: float) -> None:
         assert math.isclose(read_text(edge.formula({out: "out"}, numbers=True), {}), edge.slope, rel_tol=1e-7)
 
 
+def test_numbers_are_exact_where_rounded_ones_lie_outside_a_domain() -> None:
+    a, b = Value(1 + 2e-11, "a"), Value(1.0, "b")
+    y = (a - b).log()  # with nine decimals it would be log(0)
+    assert math.isclose(read_text(formula(y, numbers=True), {}), y.data, rel_tol=1e-12)
+
+
 def test_a_number_has_no_digits_that_a_float_cannot_hold() -> None:
     assert number(123456789.123456) == "123456789.123456"
     assert number(1 / 3, exact=True) == "0.3333333333333333"
