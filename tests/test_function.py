@@ -30,7 +30,7 @@ from tinygrad_edu import (
 )
 from tinygrad_edu.engine import common
 from tinygrad_edu.engine.derivatives import hessian, hessian_vector_product, jacobian, jvp, vjp
-from tinygrad_edu.program import python
+from tinygrad_edu.program import arrays, python
 from tinygrad_edu.three_layer import worked_example
 
 
@@ -92,6 +92,9 @@ def test_a_dictionary_is_called_by_name() -> None:
     f = function({"a": a, "w": w}, a * w[0] * w[1])
     assert f(w=[5.0, 7.0], a=2.0) == 70.0
     assert f.gradient(a=2.0, w=[5.0, 7.0]) == {"a": 35.0, "w": [14.0, 10.0]}
+    assert (f(w=[5, 7], a=2), f.gradient(a=2, w=np.array([5, 7]))) == (70.0, {"a": 35.0, "w": [14.0, 10.0]})
+    with pytest.raises(TypeError, match=r"^inputs is a dictionary, not a list$"):
+        f.jvp([2.0, [5.0, 7.0]], {"a": 0, "w": [1, 0]})
     assert f.hessian_vector_product({"a": 2.0, "w": [5.0, 7.0]}, {"a": 0, "w": [1, 0]}) == {
         "a": 7.0,
         "w": [0.0, 2.0],
@@ -473,6 +476,28 @@ def test_a_program_too_large_to_compile_runs_all_the_same(monkeypatch: pytest.Mo
     assert f.gradient(*row) == pytest.approx([leaf.grad for leaf in leaves], rel=1e-12)
     with pytest.raises(TypeError, match="takes 3"):
         f(1.0)
+
+
+def test_what_is_unusual_in_a_program_too_large_to_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (python, arrays):
+        monkeypatch.setattr(module, "LARGEST", 1)
+    x = Value(2.0, "x")
+    f = function([x], log(x) * x * x)
+    with pytest.raises(DomainError, match="needs a positive argument"):
+        f(-1.0)
+    with pytest.raises(TooLargeError):
+        f(1e200)
+    assert f(math.inf) == math.inf
+    assert f.batch(np.array([[2.0], [3.0]])) == pytest.approx([4.0 * math.log(2.0), 9.0 * math.log(3.0)])
+    with pytest.raises(DomainError, match=r"row 1: .* needs a positive argument"):
+        f.batch(np.array([[2.0], [-1.0]]))
+
+
+def test_rounding_where_large_terms_cancel_is_no_difference_from_the_engine() -> None:
+    x = Value(1.0, "x")
+    f = function(x, exp(x) * 1e16 + x - exp(x) * 1e16)
+    assert f.gradient(1.0) == 1.0
+    assert abs(f.jvp(1.0, 1.0) - 1.0) <= math.ulp(math.e * 1e16)  # forwards, the 1 is lost beside 1e16
 
 
 def test_sums_of_thousands_of_terms_are_written_without_nesting() -> None:

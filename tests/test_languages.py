@@ -8,6 +8,7 @@ import subprocess
 import types
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -209,6 +210,21 @@ def test_primitives_are_said_in_every_language() -> None:
     for op in OPERATIONS:
         for name, language in LANGUAGES.items():
             assert op.name in language.said or sayable(op, len(samples(op)[0]), language.said), (op, name)
+
+
+def test_lists_are_arguments_and_results_as_they_were(tmp_path: Path) -> None:
+    w, x, b = [Value(1.0), Value(2.0)], [[Value(3.0)], [Value(4.0)]], Value(5.0)
+    f = function([w, x, b], [w[0] * x[0][0] + w[1] * x[1][0] + b])
+    given = ([2, 3], [[5], [7]], 11)
+    wanted = [[2 * 5 + 3 * 7 + 11], [[[5, 7], [[2], [3]], 1]]]
+    assert [*run(f.source("python"))(*given)] == wanted
+    program = shutil.which("node")
+    if program:
+        (tmp_path / "f.mjs").write_text(
+            f"{f.source('javascript')}console.log(JSON.stringify(f({json.dumps(given)[1:-1]})))", "utf-8"
+        )
+        done = subprocess.run([program, tmp_path / "f.mjs"], check=True, capture_output=True, text=True)
+        assert json.loads(done.stdout) == wanted
 
 
 def test_an_unknown_language_is_refused() -> None:

@@ -10,7 +10,7 @@ import pytest
 from oracle import derivative, name_of, operations, samples
 from random_graphs import random_graph
 
-from tinygrad_edu import StaleError, Value, exp, log, rule, where
+from tinygrad_edu import StaleError, Value, exp, function, log, rule, where
 from tinygrad_edu import sum as total
 from tinygrad_edu.engine import rules
 from tinygrad_edu.engine.op import TABLE, Op
@@ -279,6 +279,30 @@ def test_an_operation_of_ones_own_is_said_by_its_parts(own: Callable[..., Op]) -
     x = Pool().input()
     program = Program([x], [op(x)]).expanded({"exp", "neg", "mul"})
     assert [made.op.name for made in program.statements if made.op] == ["mul", "neg", "exp"]
+
+
+def test_powers_in_a_rule_of_ones_own(own: Callable[..., Op]) -> None:
+    op = own(
+        "raised",
+        lambda x, y: x**y + 2.0**y + x**0.5,
+        lambda z, x, y: (y * x ** (y - 1) + 0.5 * x**-0.5, x**y * log(x) + math.log(2.0) * 2.0**y),
+    )
+    x, y = Value(4.0), Value(3.0)
+    f = function([x, y], op(x, y))
+    assert f(9.0, 2.0) == 81.0 + 4.0 + 3.0
+    by_x, by_y = 2.0 * 9.0 + 1 / 6, 81.0 * math.log(9.0) + 4.0 * math.log(2.0)
+    assert f.gradient(9.0, 2.0) == pytest.approx([by_x, by_y], rel=1e-14)
+    assert Program(f.program.inputs, f.program.outputs).expanded({"pow", "power", "add"}).statements
+
+
+def test_slopes_that_decide_cannot_be_differentiated_in_a_program(own: Callable[..., Op]) -> None:
+    op = own("folded", abs, lambda z, x: (1.0,) if x > 0 else (-1.0,))
+    x = Value(2.0)
+    f = function(x, op(x))
+    assert f(-3.0) == 3.0
+    for derived in ("gradient", "jvp", "hessian"):
+        with pytest.raises(ValueError, match="the local derivative of folded is a Python function of floats"):
+            getattr(f, derived)
 
 
 def test_a_function_of_floats_cannot_be_said(own: Callable[..., Op]) -> None:

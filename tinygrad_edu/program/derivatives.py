@@ -36,8 +36,6 @@ def slopes(made: Statement) -> Sequence[Any]:
 
 
 def _product(x: Derivative, y: Derivative) -> Derivative:
-    if isinstance(x, Statement) and x.number is not None:
-        x = x.number
     if isinstance(y, Statement) and y.number is not None:
         y = y.number
     if x == 0 or y == 0:

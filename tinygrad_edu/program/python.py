@@ -41,7 +41,7 @@ class Arguments(NamedTuple):
                 unnamed = ["an argument without a name"] if args else []
                 listed = ", ".join([*unnamed, *map(one_line, named)]) or "none"
                 raise TypeError(f"{function} takes {self._listed} by name, not {listed}")
-            args = [named[name] for name in self.names]
+            args, named = [named[name] for name in self.names], {}
         given = len([arg for arg in args if arg is not _MISSING])
         if given != len(self.names) or named:
             raise TypeError(f"{function} takes {len(self.names)} ({self._listed}), not {given}")

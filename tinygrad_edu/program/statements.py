@@ -107,8 +107,7 @@ class Statement:
         raise TypeError("a statement has no number yet: decide with where(…), maximum or step of the table")
 
     def __lt__(self, other: Any) -> NoReturn:
-        bool(self)
-        raise AssertionError
+        self.__bool__()
 
     __le__ = __gt__ = __ge__ = __lt__
 
