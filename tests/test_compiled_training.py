@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 import sys
 from typing import Any
 
@@ -12,7 +13,8 @@ from tinygrad_edu import Value
 from tinygrad_edu._compiled import Compiled
 from tinygrad_edu.callbacks import History, Training, checkpoint, early_stopping, record_norms, resume
 from tinygrad_edu.datasets import moons, worked_pair, xor
-from tinygrad_edu.engine.rules import logsumexp, relu, sum, where
+from tinygrad_edu.engine.op import Op
+from tinygrad_edu.engine.rules import log, logsumexp, relu, sum, where
 from tinygrad_edu.losses import LOSSES
 from tinygrad_edu.nn import MLP, Module
 from tinygrad_edu.optim import SGD, Adam, AdamW, Optimizer, RMSProp, cosine_decay
@@ -431,6 +433,89 @@ def test_what_diverges_is_named_with_its_example() -> None:
             compiled=True,
         )
     assert caught.value.history.epochs > 1
+
+
+class Scaling(Module):
+    def __init__(self, apply: Any) -> None:
+        self.w, self._apply = Value(1.0, "w"), apply
+
+    def __call__(self, x: Any) -> Any:
+        return self._apply(self.w, x[0])
+
+
+CAPPED = Op("capped", lambda x: math.exp(x) if x < 700 else math.inf, lambda z, x: (z,))
+
+
+@pytest.mark.parametrize(
+    ("apply", "inputs", "message"),
+    [
+        (lambda w, x: log(w * x), [-1.0, 1.0], "log needs a positive argument"),
+        (lambda w, x: [w * x, log(w * x)][0], [1.0, -1.0], "log needs a positive argument"),
+        (lambda w, x: w * 1.7e308 * x, [1.0, 1.0], r"mean\(x, y\) .* too large for a float"),
+        (lambda w, x: CAPPED(w * x), [1.0, 1000.0], "capped.* with x = 1000.0: the result is too large"),
+    ],
+)
+def test_what_the_engine_refuses_is_refused_in_its_words(apply: Any, inputs: Any, message: str) -> None:
+    said = []
+    for compiled in (False, True):
+        model, data = Scaling(apply), [([x], 0.0) for x in inputs]
+        with pytest.raises(DivergedError, match=message) as caught:
+            fit(model, data, lambda y, _: y, "sgd", epochs=1, progress=False, compiled=compiled)
+        said.append(re.sub(r"example \d, counted from 0: ", "", str(caught.value)))
+    assert said[0] == said[1]
+
+
+def test_an_example_to_measure_on_that_the_engine_refuses() -> None:
+    def callback(training: Training) -> None:
+        training.model.w.data = 800.0  # exp(800) is too large
+
+    for compiled in (False, True):
+        with pytest.raises(DivergedError, match=r"epoch 2: .*x = 800.0: the result is too large") as caught:
+            fit(Scaling(lambda w, x: CAPPED(w * x)), [([0.0], 0.0)], lambda y, _: y, "sgd", epochs=2,
+                validation=[([1.0], 0.0)], callbacks=callback, progress=False, compiled=compiled)  # fmt: skip
+        assert caught.value.history.epochs == 1
+
+
+def test_finite_outputs_and_gradients_whose_sum_is_infinite() -> None:
+    both(
+        lambda: Scaling(lambda w, x: [1.7e308 * w, 1.7e308 * w]),
+        [([0.0], 0.5)] * 3,
+        lambda outputs, target: (outputs[0] / 1e308 - target) ** 2,
+        lambda model: SGD(model.parameters(), 0.1),
+        epochs=3,
+    )
+
+    class Pair(Module):
+        def __init__(self) -> None:
+            self.w = [Value(1.0), Value(-1.0)]
+
+        def __call__(self, x: Any) -> Any:
+            return 1.7e308 * self.w[0] + 1.7e308 * self.w[1]
+
+    model, _ = both(
+        Pair, [([0.0], 0.0)], lambda y, _: y, lambda model: SGD(model.parameters(), 1e-309), epochs=1
+    )
+    assert [w.data for w in model.w] == pytest.approx([0.83, -1.17])
+
+
+def test_an_infinite_output_that_the_loss_does_not_need() -> None:
+    _, history = both(
+        lambda: Scaling(lambda w, x: [w * x, w * x + math.inf]),
+        [([1.0], 0.5)] * 3,
+        lambda outputs, target: (outputs[0] - target) ** 2,
+        lambda model: SGD(model.parameters(), 0.1),
+        epochs=2,
+        validation=[([2.0], 0.5)],
+        metric=lambda outputs, _: float(outputs[1].data == math.inf),
+    )
+    assert history["metric"] == history["validation_metric"] == [1.0, 1.0]
+
+
+def test_a_model_that_returns_something_else_is_refused() -> None:
+    model = Scaling(lambda w, x: {"y": w * x})
+    with pytest.raises(ValueError, match="it returns dict and not one Value or a list of Values"):
+        fit(model, [([1.0], 0.0)], lambda y, _: y["y"] ** 2, "sgd", progress=False, compiled=True)
+    assert model.w.data == 1.0
 
 
 def test_what_arrays_cannot_do_the_engine_does() -> None:
