@@ -139,7 +139,7 @@ def main() -> None:
     start = os.times().children_user
     if not arguments.count and not passes(path, source, arguments.tests):
         raise SystemExit("the tests fail without a change: mend that first")
-    are_slow = os.times().children_user - start > 5
+    is_slow = os.times().children_user - start > 5
     for mutant in mutants(source):
         line = changed_line(source, mutant)
         if not first <= line + 1 <= last:
@@ -150,7 +150,7 @@ def main() -> None:
         if arguments.count or tried <= arguments.skip:
             continue
         name = name_at(source, line)
-        if name and are_slow and not passes(path, mutant, [*arguments.tests, "-k", name]):
+        if name and is_slow and not passes(path, mutant, [*arguments.tests, "-k", name]):
             continue
         if passes(path, mutant, arguments.tests):
             survived += 1

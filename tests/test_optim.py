@@ -233,6 +233,27 @@ def test_what_has_no_norm_is_not_clipped(bad):
     assert v.grad == 5.0
 
 
+def test_a_norm_that_is_just_the_largest_changes_no_digit():
+    weights = [Value(0.0) for _ in range(20)]
+    gradients = [0.1 + 0.07 * i for i in range(20)]
+    for w, gradient in zip(weights, gradients, strict=True):
+        w.grad = gradient
+    clip_gradients(weights, math.hypot(*gradients))
+    assert [w.grad for w in weights] == gradients
+
+
+def test_the_ends_of_a_range_belong_to_it():
+    assert [exponential_decay(1.0)(9), exponential_decay(0.0)(0), exponential_decay(0.0)(9)] == [
+        1.0,
+        1.0,
+        0.0,
+    ]
+    assert [linear_decay(1, 1.0)(3), cosine_decay(1, 1.0)(3), step_decay(1, 0.0)(1)] == [1.0, 1.0, 0.0]
+    optimizer = SGD([Value(1.0)])
+    optimizer.load_state_dict(optimizer.state_dict() | {"steps": 2**53})
+    assert optimizer.steps == 2**53
+
+
 def test_the_learning_rate_may_be_changed():
     w = Value(1.0)
     optimizer = SGD([w], 0.5, schedule=exponential_decay(0.5))
@@ -283,6 +304,14 @@ def test_a_state_does_not_say_whose_bool_an_option_was():
     kinds = (True, type("Bool", (), {"__bool__": lambda self: True})())  # as NumPy's is
     states = [SGD([Value(1.0)], momentum=0.9, nesterov=kind).state_dict() for kind in kinds]
     assert json.dumps(states[0]) == json.dumps(states[1])
+    assert states[0]["options"] == {"weight_decay": 0.0, "momentum": 0.9, "nesterov": True}
+    assert [type(option) for option in states[0]["options"].values()] == [float, float, bool]
+
+
+def test_a_mean_of_gradients_may_be_negative():
+    for optimizer, name in ((SGD([Value(1.0)], momentum=0.9), "velocity"), (Adam([Value(1.0)]), "mean")):
+        optimizer.load_state_dict(optimizer.state_dict() | {name: [-0.5]})
+        assert optimizer.state_dict()[name] == [-0.5]
 
 
 def test_a_state_that_does_not_fit_changes_nothing():
@@ -325,6 +354,7 @@ def test_a_state_that_does_not_fit_changes_nothing():
         (lambda w: RMSProp(w, decay=-1), "decay is at least 0"),
         (lambda w: Adam(w, betas=(0.9, 1.0)), "each of betas is at least 0 and less than 1"),
         (lambda w: AdamW(w, betas=(0.9, 1.0)), "each of betas is at least 0 and less than 1"),
+        (lambda w: Adam(w, betas=(0.9, 0.99, 0.999)), r"betas are two numbers, not \(0.9, 0.99, 0.999\)"),
         (lambda w: AdamW(w, weight_decay=-1), "weight_decay is at least 0"),
         (lambda w: Adam(w, epsilon=-1), "epsilon is above 0"),
         (
@@ -385,6 +415,8 @@ def test_a_state_of_other_options_or_damaged_is_refused():
     state = SGD([w], 0.1, momentum=0.9).state_dict()
     with pytest.raises(ValueError, match=r"SGD with \{.*'momentum': 0.9.*, and this has \{.*'momentum': 0.0"):
         SGD([w], 0.1).load_state_dict(state)
+    with pytest.raises(ValueError, match=r"SGD with \{.*'momentum': 0.0.*, and this has \{.*'momentum': 0.9"):
+        SGD([w], 0.1, momentum=0.9).load_state_dict(SGD([w], 0.1).state_dict())
     adam = Adam([w], 0.1)
     with pytest.raises(ValueError, match="mean_square has a number below 0"):
         adam.load_state_dict(adam.state_dict() | {"mean_square": [-1.0]})
