@@ -13,7 +13,7 @@ from random_graphs import random_graph
 from tinygrad_edu import DivisionByZeroError, DomainError, StaleError, Value, gradient, topological_order
 from tinygrad_edu.engine import rules
 from tinygrad_edu.engine.gradient import product as multiplied
-from tinygrad_edu.engine.gradient import reached, sweep, total
+from tinygrad_edu.engine.gradient import local_derivatives, reached, sweep, total
 from tinygrad_edu.see.notation import formula
 
 in_batches = pytest.mark.parametrize("batch", range(20))
@@ -240,6 +240,14 @@ def test_four_threads_on_one_graph() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_local_derivatives_leave_out_the_branches_not_taken() -> None:
+    x, off = Value(2.0), Value(-2.0)
+    assert local_derivatives(x.relu()) == [(x, 1.0)]
+    assert local_derivatives(off.relu()) == []
+    assert local_derivatives(off.leaky_relu(-0.5)) == [(off, -0.5)]
+    assert local_derivatives(off * 0.0)[0] == (off, 0.0)  # a factor is no branch
 
 
 def test_the_sweep_yields_the_sums_as_they_grow() -> None:
