@@ -12,8 +12,8 @@ from random_graphs import random_graph
 
 from tinygrad_edu import DivisionByZeroError, DomainError, StaleError, Value, gradient, topological_order
 from tinygrad_edu.engine import rules
-from tinygrad_edu.engine.gradient import product as multiplied
 from tinygrad_edu.engine.gradient import local_derivatives, reached, sweep, total
+from tinygrad_edu.engine.gradient import product as multiplied
 from tinygrad_edu.see.notation import formula
 
 in_batches = pytest.mark.parametrize("batch", range(20))
