@@ -57,6 +57,8 @@ def test_it_is_explained_and_drawn_and_pickled() -> None:
 
 def test_a_line_in_the_table_is_tested_without_another_line() -> None:
     rules.rule("coversin", lambda x: 1.0 - sin(x), lambda z, x: (-cos(x),))
+    with pytest.raises(ValueError, match="there is an operation 'coversin' already: give yours another name"):
+        rules.rule("coversin", lambda x: x, lambda z, x: (1.0,))
     rules.rule("acot", lambda x: math.pi / 2 - rules.atan(x), lambda z, x: (-1.0 / (1.0 + x * x),))
     rules.rule("my_cosh", math.cosh, lambda z, x: (rules.sinh(x),))
     rules.rule("scaled", lambda x, y, *, k: k * x * y, lambda z, x, y, *, k: (k * y, k * x))
@@ -312,3 +314,14 @@ def test_slopes_that_raise_do_not_exist() -> None:
     assert math.isnan(y.slopes[0])
     with pytest.raises(DomainError):
         y.backward()
+
+
+def test_a_second_derivative_may_exist_for_numbers_only() -> None:
+    """IEEE 754 has 1/(1/0) = 0, but a Value is not divided by 0."""
+    half_square = rule("half_square", lambda x: x * x / 2, lambda z, x: (1 / (1 / x),))
+    x = Value(0.0, "x")
+    y = half_square(x)
+    y.backward()
+    assert (x.grad, y.slopes) == (0.0, (0.0,))
+    with pytest.raises(DomainError, match=r"1\.0 / x"):
+        gradient(y, x)

@@ -10,6 +10,7 @@ import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import whole_table
@@ -58,6 +59,14 @@ def test_every_operation_has_a_rule_in_c() -> None:
     in_python = {"prod", "norm", "max", "min"}  # over lists
     header = c_rules.header()
     assert {name for name in TABLE if f"bool rule_{name}(" not in header} == in_python
+
+
+def test_a_rule_that_is_no_arithmetic_is_left_to_python() -> None:
+    def refused(x: Any) -> Any:
+        return x % 2.0
+
+    with pytest.raises(c_rules.Unsayable, match="unsupported operand"):
+        c_rules.function(Op("odd", refused, lambda z, x: (1.0,)))
 
 
 def test_a_rule_of_ones_own_is_not_mistaken_for_one_in_c() -> None:

@@ -366,6 +366,26 @@ def test_the_source_runs() -> None:
     assert "net_h = W_h @ i + b_h\n" in program.source()
 
 
+def test_the_source_has_the_positions_of_a_gather() -> None:
+    x, w = values(6, random.Random(2), "x"), values(6, random.Random(3), "w")
+    y = [each.tanh() for each in x]
+    root = dot(y, w) + dot([y[i] for i in (3, 0, 4, 1, 5, 2)], w)
+    program = lifted([*x, *w], [root])
+    assert "np.array([[0, 1, 2, 3, 4, 5], [3, 0, 4, 1, 5, 2]])" in program.source()
+    scope: dict[str, Any] = {}
+    exec(program.source(), scope)
+    (result,) = scope["lifted"](*program.arrays([each.data for each in [*x, *w]]))
+    assert result == pytest.approx(root.data, rel=1e-15)
+
+
+def test_a_notebook_shows_the_listing_as_code() -> None:
+    inputs, total = worked_example()
+    program = lifted(inputs, [total])
+    shown = program._repr_mimebundle_()
+    assert shown == {"text/plain": WORKED, "text/markdown": f"```python\n{WORKED}\n```"}
+    assert repr(program) == "<Lifted: 10 array statements>"  # six for the layers, then −, **, *, sum
+
+
 def test_labels_are_data() -> None:
     hostile = ['"; import os #', "lambda", "np", "x\nimport os", "__import__('os')", "α1", "v1"]
     x = [Value(0.5, label) for label in hostile]

@@ -129,9 +129,6 @@ class Row:
     def __iter__(self) -> Iterator[Term]:
         return iter([self.item])
 
-    def __bool__(self) -> bool:
-        return True  # of an empty list the engine asks the Python rule
-
 
 class Writer:
     """Writes one function."""

@@ -224,9 +224,6 @@ class Structure:
     def __hash__(self) -> int:
         return hash((type(self), self.key))
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}{self.key}"
-
     def _result(self, *args: Array) -> tuple[Shape, bool]:
         """Return shape and batchedness of what it makes of ``args``."""
         raise NotImplementedError
@@ -300,9 +297,6 @@ class Scatter(Structure):
     def _result(self, *args: Array) -> tuple[Shape, bool]:
         return self.key[1], args[0].batched
 
-    def _adjoints(self, made: Array, weight: Array) -> Iterator[Array]:
-        yield weight.moved(self.key[0])
-
 
 class Concatenate(Structure):
     """Arrays of one axis, one after the other."""
@@ -334,9 +328,6 @@ class SumTo(Structure):
     def _result(self, *args: Array) -> tuple[Shape, bool]:
         return self.key
 
-    def _adjoints(self, made: Array, weight: Array) -> Iterator[Array]:
-        yield weight.full(made.args[0].shape, made.args[0].batched)
-
 
 class Fold(Structure):
     """``Fold(op)``: the sum or the maximum along the last axis, which keeps the length 1."""
@@ -355,9 +346,6 @@ class Same(Structure):
 
     def _result(self, *args: Array) -> tuple[Shape, bool]:
         return args[0].shape, args[0].batched
-
-    def _adjoints(self, made: Array, weight: Array) -> Iterator[Array]:
-        yield weight
 
 
 class Einsum(Structure):
@@ -441,9 +429,6 @@ class Items:
 
     def __init__(self, array: Array) -> None:
         self.array, self.length = array, float(array.shape[-1])
-
-    def __len__(self) -> int:
-        return self.array.shape[-1]
 
     def __iter__(self) -> Iterator[Array]:
         yield self.array.moved(Same(True))
