@@ -123,6 +123,7 @@ def test_what_is_left_out_is_as_in_pytorch(make, usual):
     assert {name: getattr(optimizer, name) for name in usual} == usual
     assert optimizer.schedule is None
     assert step_decay(1)(1) == 0.1
+    assert (linear_decay(4)(4), cosine_decay(4)(4)) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(
