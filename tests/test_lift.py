@@ -147,10 +147,22 @@ def test_what_is_read_of_an_array(seed: int) -> None:
     )
     if rng.random() < 0.3 or positions.max() >= size:
         positions = positions % size
+    expect_to_read(shape, positions, seed)
+
+
+@pytest.mark.parametrize("size", [5, 6, 7])
+def test_rows_of_a_vector_that_fill_it_or_do_not(size: int) -> None:
+    """A stride of 3 twice is more than the vector has, all of it, or a part."""
+    expect_to_read((size,), np.array([[0, 1], [3, 4]]), size)
+
+
+def expect_to_read(shape: tuple[int, ...], positions: Any, seed: int) -> None:
+    """Compare what is read of an array, and the gradient, with NumPy's own indices and counts."""
+    size = math.prod(shape)
     for batched in (False, True):
         source = ArrayPool().leaf("", shape, batched)
         read = view(source, positions)
-        found = read.full(tuple(sizes), read.batched)
+        found = read.full(positions.shape, read.batched)
         (adjoint,) = reverse(found, 1.0, [source])
         run = compiled(["n", "a"], Text(expanded([found, adjoint], NUMPY.said), {source: "a"}), 2)
         numbers = np.random.default_rng(seed).normal(size=(3, *shape) if batched else shape)
