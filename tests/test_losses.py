@@ -98,6 +98,8 @@ def test_names():
     [
         (hinge, [Value(1.0)], [0], "targets −1 and 1, not 0: see Dataset.signed"),
         (binary_cross_entropy, [Value(1.0)], [-1], "targets from 0 to 1, not -1"),
+        (binary_cross_entropy, [Value(1.0)], [1.5], "targets from 0 to 1, not 1.5"),
+        (categorical_cross_entropy, [Value(1.0), Value(2.0)], [], r"no class \[\]"),
         (categorical_cross_entropy, [Value(1.0), Value(2.0)], 2, "no class 2: the 2 outputs"),
         (categorical_cross_entropy, [Value(1.0), Value(2.0)], -1, "no class -1"),
         (categorical_cross_entropy, [Value(1.0), Value(2.0)], 0.5, "no class 0.5"),
@@ -146,6 +148,24 @@ def test_a_loss_says_where_in_the_network_it_belongs():
     assert categorical_cross_entropy(model([0.5, 1.0]), 1).group == Place("total", 4)
     assert mean_squared_error(MLP(2, [1])([1, 2]), 0.5).group == Place("total", 3)
     assert mean_squared_error([Value(0.5), Value(1.0)], [1.0, 1.0]).group is None
+
+
+def test_only_outputs_give_a_loss_its_place():
+    model = MLP(1, [1], "tanh", seed=1)
+    (out,) = topological_order(model([0.5]))[-1:]
+    for value in topological_order(out)[:-1]:
+        if isinstance(value.group, Place):
+            assert mean_squared_error(value, 0.5).group is None, value.group
+    assert mean_squared_error(out, 0.5).group == Place("total", 3)
+
+
+def test_the_graph_of_a_loss_has_no_term_of_0_and_no_mean_of_one():
+    z, other = Value(0.5), Value(-1.0)
+    assert binary_cross_entropy(z, 0).op.name == binary_cross_entropy(z, 1).op.name == "softplus"
+    assert binary_cross_entropy(z, 0.5).op.name == "add"
+    assert categorical_cross_entropy([z, other], [0, 1]).op.name == "softplus"
+    assert mean_squared_error(z, 1.0).op.name == "power"
+    assert mean_squared_error([z], [1.0]).op.name == "power"
 
 
 def test_a_target_that_is_an_input_stays_one():

@@ -322,6 +322,8 @@ def test_a_state_that_does_not_fit_changes_nothing():
         (before | {"mean_square": []}, "Adam has 1 parameters, but 0 mean_square"),
         (before | {"steps": None}, "steps is a whole number"),
         (before | {"steps": -3}, r"steps is a whole number of at least 0 and at most 2\*\*53, not -3"),
+        (before | {"steps": -1}, "steps is a whole number of at least 0"),
+        (before | {"steps": 2**53 + 1}, "not 9007199254740993"),
         (before | {"steps": 10**400}, r"at most 2\*\*53, not 1000"),
         (before | {"mean": [True]}, "mean is not a list of finite numbers"),
         (before | {"options": {"weight_decay": False, "betas": [0.9, 0.999], "epsilon": 1e-8}},
@@ -419,6 +421,9 @@ def test_a_state_of_other_options_or_damaged_is_refused():
     adam = Adam([w], 0.1)
     with pytest.raises(ValueError, match="mean_square has a number below 0"):
         adam.load_state_dict(adam.state_dict() | {"mean_square": [-1.0]})
+    rmsprop = RMSProp([w], 0.1)
+    with pytest.raises(ValueError, match="mean_square has a number below 0"):
+        rmsprop.load_state_dict(rmsprop.state_dict() | {"mean_square": [-0.5]})
     adam.load_state_dict(json.loads(json.dumps(adam.state_dict())))
 
 
