@@ -12,7 +12,7 @@ from random_graphs import random_graph
 
 from tinygrad_edu import DivisionByZeroError, DomainError, StaleError, Value, gradient, topological_order
 from tinygrad_edu.engine import rules
-from tinygrad_edu.engine.gradient import local_derivatives, reached, sweep, total
+from tinygrad_edu.engine.gradient import differentiable, local_derivatives, reached, sweep, total
 from tinygrad_edu.engine.gradient import product as multiplied
 from tinygrad_edu.see.notation import formula
 
@@ -248,6 +248,16 @@ def test_local_derivatives_leave_out_the_branches_not_taken() -> None:
     assert local_derivatives(off.relu()) == []
     assert local_derivatives(off.leaky_relu(-0.5)) == [(off, -0.5)]
     assert local_derivatives(off * 0.0)[0] == (off, 0.0)  # a factor is no branch
+    assert [arg.data for arg in differentiable(x.detach())] == [2.0]
+    assert len(differentiable(x * 3.0)) == 3
+
+
+def test_a_sum_is_written_as_a_person_writes_it() -> None:
+    a, b = Value(2.0, "a"), Value(5.0, "b")
+    for term, written, number in ((b, "a + b", 7.0), (0.5 * b, "a + 0.5·b", 4.5), (-b, "a − b", -3.0)):
+        assert (str(formula(total(a, term))), total(a, term).data) == (written, number)
+    assert total(0.0, b) is b
+    assert total(a, 0.0) is a
 
 
 def test_the_sweep_yields_the_sums_as_they_grow() -> None:

@@ -400,6 +400,22 @@ def test_of_two_equal_numbers_the_first_is_taken(op: Op) -> None:
         assert str(op(*zeros)) == str(zeros[0])
 
 
+def test_parameters_that_are_not_given_are_the_usual_ones() -> None:
+    """As in PyTorch."""
+    x = Value(-2.0)
+    assert x.elu().data == math.expm1(-2.0)
+    assert x.leaky_relu().data == -0.02
+
+
+def test_far_out_an_activation_is_its_argument() -> None:
+    """What the exponential of a large number would be does not matter there."""
+    for x in (1.5, 30.0, 800.0):
+        for op in (rules.elu, rules.selu):
+            value = op(Value(x))
+            assert value.slopes == (value.data / x,) == (op(1.0),)
+    assert [rules.relu6(Value(x)).slopes for x in (4.9, 5.5, 6.5)] == [(1.0,), (1.0,), (0.0,)]
+
+
 def test_a_range_may_be_a_single_number() -> None:
     assert [rules.clip(x, 2.0, 2.0) for x in (-3.0, 2.0, 5.0)] == [2.0, 2.0, 2.0]
     assert Value(5.0).clip(2.0, 2.0).slopes == (0.0,)
@@ -588,6 +604,7 @@ def test_a_product_of_floats_is_rounded_from_left_to_right() -> None:
         for x in xs:
             left *= x
         assert rules.prod(xs) == left
-    with pytest.raises(DomainError, match="too large"):
-        rules.prod([1e200, 1e200])
+    for factors in ([1e200, 1e200], [2.0**1000, 2.0**24]):
+        with pytest.raises(DomainError, match="too large"):
+            rules.prod(factors)
     assert rules.prod([1e-200, 1e-200]) == 0.0

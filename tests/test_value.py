@@ -16,7 +16,15 @@ from oracle import evaluate
 from random_graphs import random_graph
 
 import tinygrad_edu
-from tinygrad_edu import DomainError, StaleError, TooLargeError, Value, gradient, topological_order
+from tinygrad_edu import (
+    DivisionByZeroError,
+    DomainError,
+    StaleError,
+    TooLargeError,
+    Value,
+    gradient,
+    topological_order,
+)
 from tinygrad_edu.engine import rules
 from tinygrad_edu.engine.op import TABLE
 
@@ -373,3 +381,42 @@ def test_a_number_too_large_for_a_float():
         Value(10**400)
     with pytest.raises(OverflowError):
         Value(1.0) + 10**400
+
+
+def test_the_sign_of_a_zero_is_kept() -> None:
+    for before, after in ((0.0, -0.0), (-0.0, 0.0)):
+        value = Value(before)
+        value.data = after
+        assert str(value.data) == str(after)
+
+
+def test_a_power_is_of_a_number_or_of_a_value() -> None:
+    x, y = Value(4.0), Value(0.5)
+    for exponent in (2, 0.5, Fraction(1, 2), np.float64(0.5), True):
+        assert (x**exponent).op.name == "power"
+        assert (x**exponent).data == 4.0 ** float(exponent)
+    assert ((x**y).op.name, (x**y).data, (2**y).op.name) == ("pow", 2.0, "pow")
+
+
+def test_an_infinite_slope_on_the_way_is_an_error_of_the_pass() -> None:
+    x = Value(0.0, "x")
+    root = x.sqrt() * 2.0
+    with pytest.raises(DivisionByZeroError, match="its slope there is infinite"):
+        root.backward()
+    assert x.grad == 0.0
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: rules.add(1.0), TypeError, "add takes 2 arguments, not 1"),
+        (lambda: rules.add(1.0, 2.0, 3.0), TypeError, "add takes 2 arguments, not 3"),
+        (lambda: rules.sum([1.0], [2.0]), TypeError, "sum takes 1 list, not 2"),
+        (lambda: rules.sum(3.0), TypeError, "sum takes 1 list, not a float"),
+        (lambda: rules.dot([1.0], [1.0, 2.0]), ValueError, "dot needs lists of one length, not 1 and 2"),
+        (lambda: rules.dot([1.0, 2.0], [1.0]), ValueError, "dot needs lists of one length, not 2 and 1"),
+    ],
+)
+def test_a_wrong_number_of_arguments_is_named(call, error, message) -> None:
+    with pytest.raises(error, match=message):
+        call()
