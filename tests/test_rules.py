@@ -469,6 +469,12 @@ def test_nothing_flows_into_a_branch_not_taken(stopped: Callable[[Value], Value]
     assert gradient(root, x).data == 3.0
 
 
+def test_a_factor_of_0_is_no_branch() -> None:
+    x = Value(0.0)
+    with pytest.raises(DomainError, match="its slope there is infinite"):
+        (0.0 * x.sqrt()).backward()
+
+
 # --- NaN and infinity ---
 
 
