@@ -400,6 +400,14 @@ def test_of_two_equal_numbers_the_first_is_taken(op: Op) -> None:
         assert str(op(*zeros)) == str(zeros[0])
 
 
+@pytest.mark.parametrize("n", range(-6, 8))
+def test_whole_powers(n: int) -> None:
+    for x in (3.0, -1.5):
+        power = Value(x) ** n
+        assert power.data == pytest.approx(float(exact(x) ** n), rel=1e-15)
+        assert power.slopes == pytest.approx([float(n * exact(x) ** (n - 1))], rel=1e-15)
+
+
 def test_parameters_that_are_not_given_are_the_usual_ones() -> None:
     """As in PyTorch."""
     x = Value(-2.0)
