@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+from random_graphs import without_a_rule
 
 import tinygrad_edu
 from tinygrad_edu import Value, draw, draw_dot, worked_example
@@ -450,23 +451,13 @@ def test_between_layers_stand_formulas_and_small_matrices(example, reference):
     assert "= h₁·(1 − h₁)" in texts(draw(y, x, detail="layer"))
 
 
-def squared_as_in_the_lecture(x):
-    y = Value(x.data**2, (x,), "square")
-
-    def backward():
-        x.grad += 2 * x.data * y.grad
-
-    y._backward = backward
-    return y
-
-
 @pytest.mark.parametrize(
     ("x", "build", "shown"),
     [
         (0.0, lambda x: sum([x.sin(), *range(1, 7)]), ["cos(x)", "= 1"]),
         (0.0, lambda x: sum([x.sin(), *range(1, 8)]), ["1"]),  # nine operations
         (0.0, lambda x: x.sqrt(), ["inf"]),
-        (3.0, squared_as_in_the_lecture, ["6"]),
+        (3.0, without_a_rule, ["6"]),
     ],
 )
 def test_where_a_slope_has_no_short_formula_its_number_stands_alone(x, build, shown):

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from random_graphs import random_graph
+from random_graphs import random_graph, without_a_rule
 
 from tinygrad_edu import DomainError, StaleError, Value, explain, worked_example
 from tinygrad_edu.engine.rules import where
@@ -140,17 +140,6 @@ def test_a_direct_path_beside_a_detour_is_told_apart():
     y = h + 3 * x
     y.label = "y"
     assert "∂y/∂x = ∂y/∂h · ∂h/∂x + ∂y/∂x (direct)" in str(explain(y, x))
-
-
-def without_a_rule(x: Value) -> Value:
-    """Return a square as the lecture adds one: only the numbers of its slopes are known."""
-    square = Value(x.data**2, (x,), "square")
-
-    def backward():
-        x.grad += 2 * x.data * square.grad
-
-    square._backward = backward
-    return square
 
 
 @pytest.mark.parametrize(

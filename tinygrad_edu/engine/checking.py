@@ -154,13 +154,18 @@ def check_gradient(
         raise ValueError("there is nothing to check: the graph has no leaves but plain numbers")
     start = [leaf.data for leaf in leaves]
     names = [one_line(leaf.label) or f"x{place}" for place, leaf in enumerate(leaves, 1)]
-    root, inputs = build(start)
-    outputs = [root] if order == 1 else gradient(root, inputs)
+
+    def differentiated(numbers: Sequence[float]) -> tuple[list[Value], list[Value]]:
+        """Return what is differentiated, the root or its gradient, and the inputs."""
+        root, inputs = build(numbers)
+        return ([root] if order == 1 else gradient(root, inputs)), inputs
+
+    outputs, inputs = differentiated(start)
     rows, rounding = jacobian(outputs, inputs), [*map(_rounding, outputs)]
     labels = [names] if order == 1 else [[f"{first}, {second}" for second in names] for first in names]
 
     def values(numbers: Sequence[float]) -> list[float]:
-        """Return what is differentiated: the root, or its gradient."""
+        """Return the numbers of what is differentiated."""
         root, inputs = build(numbers)
         return [root.data] if order == 1 else jacobian([root], inputs)[0]
 
@@ -172,8 +177,7 @@ def check_gradient(
             numbers = [*start]
             numbers[place] += shift * abs(start[place] or 1.0)
             try:
-                root, inputs = build(numbers)
-                outputs = [root] if order == 1 else gradient(root, inputs)
+                outputs, inputs = differentiated(numbers)
                 found.append(complex_step(outputs, inputs[place]))
             except (ArithmeticError, ValueError):
                 return []
@@ -193,7 +197,7 @@ def check_gradient(
 
 
 def _rounding(root: Value) -> float:
-    """Return how far the rounding of each result on the way, by half a unit, may move the root in all."""
+    """Return how far the rounding of all results on the way, by a unit each, may move the root."""
     order = topological_order(root)
     adjoint = adjoints(root, order, local_derivatives)
     terms = [abs(adjoint.get(value, 0.0) * value.data) for value in order if value.op]
